@@ -26,6 +26,7 @@ class ErrorCode(StrEnum):
     TRAINING_CANCELLED = "training_cancelled"
     CHECKPOINT_WRONG = "checkpoint_wrong"
     WRITE_FAILED = "write_failed"
+    SCORE_INVALID = "score_invalid"
 
 
 class StationError(Exception):

@@ -1,0 +1,117 @@
+"""ALMRR: frozen features, Mamba reconstruction, U-Net refinement (arXiv 2407.17705), and our hybrid form.
+
+The `paper` form feeds the refinement the channel means of F̂ and F. The `hybrid` form (ours) adds a closed-form
+model of normal features (`closed_form`): its evidence maps and the per-stage cosine distances between F and F̂
+go into the refinement, and its own logit is the refinement's starting point, so that the model is usable before
+the first gradient step and training only adds to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from almrr_core.models.aggregation import POOL, Aggregation
+from almrr_core.models.backbone import Backbone
+from almrr_core.models.closed_form import ClosedForm
+from almrr_core.models.reconstruction import Reconstruction
+from almrr_core.models.refinement import Refinement
+
+
+class Form(StrEnum):
+    """What the refinement sees."""
+
+    PAPER = "paper"
+    HYBRID = "hybrid"
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Sizes of the trained parts; the defaults are the paper's table (method.md §1)."""
+
+    reduced: int | None = 1024
+    dim: int = 192
+    depth: int = 8
+    decoder: tuple[int, int, int] = (256, 512, 1024)
+    refinement: int = 64
+    feature_maps: int = 16
+
+
+PAPER = Widths()
+COMPACT = Widths(reduced=128, dim=128, depth=4, decoder=(128, 160, 192), refinement=16)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """Logit difference (B, 1, M, M), higher is worse; aggregated F and reconstructed F̂ (B, C, M, M)."""
+
+    logit: Tensor
+    features: Tensor
+    repaired: Tensor
+
+
+class Almrr(nn.Module):
+    """The whole model: pictures (B, 3, S, S) float32 RGB in 0..1 → raw logit difference (B, 1, S/4, S/4)."""
+
+    def __init__(self, backbone: Backbone, form: Form, widths: Widths, input_size: int = 256) -> None:
+        super().__init__()
+        self.form, self.widths, self.input_size = form, widths, input_size
+        self.backbone = backbone
+        channels = backbone.channels
+        heights = tuple(input_size >> (stage + 1) for stage in backbone.stages)
+        self.aggregation = Aggregation(input_size, heights)
+        self.reconstruction = Reconstruction(
+            sum(channels), input_size // POOL, widths.reduced, widths.dim, widths.depth, widths.decoder
+        )
+        inputs = 2
+        if form is Form.HYBRID:
+            self.closed_form = ClosedForm(channels, heights, self.aggregation)
+            self.feature_maps = nn.Conv2d(sum(channels), widths.feature_maps, 1)
+            inputs += len(channels) + self.closed_form.maps + widths.feature_maps
+        self.refinement = Refinement(inputs, widths.refinement, zero_start=form is Form.HYBRID)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the raw logit difference (B, 1, S/4, S/4)."""
+        return self.judge(self.backbone(images)).logit
+
+    def judge(self, stages: list[Tensor], folds: Tensor | None = None) -> Output:
+        """Return logit, F and F̂ from the backbone's stages; `folds` (B,) only while training (closed_form)."""
+        features = self.aggregation(stages)
+        repaired = self.reconstruction(features)
+        evidence = [repaired.mean(1, keepdim=True), features.mean(1, keepdim=True)]
+        start: Tensor | float = 0.0
+        if self.form is Form.HYBRID:
+            closed = self.closed_form(stages, folds)
+            start = self.closed_form.logit(closed)
+            evidence += [self._distances(features, repaired), closed, self.feature_maps(features)]
+        normal, anomaly = self.refinement(torch.cat(evidence, dim=1)).chunk(2, dim=1)
+        return Output(start + anomaly - normal, features, repaired)
+
+    def _distances(self, features: Tensor, repaired: Tensor) -> Tensor:
+        """Return 1 − cosine similarity per stage, (B, stages, M, M)."""
+        sizes = list(self.backbone.channels)
+        pairs = zip(features.split(sizes, 1), repaired.split(sizes, 1), strict=True)
+        return torch.stack([1 - F.cosine_similarity(a, b, dim=1) for a, b in pairs], dim=1)
+
+    def closed_logit(self, images: Tensor) -> Tensor:
+        """Return the closed form's own logit difference (B, 1, S/4, S/4); the hybrid form only."""
+        logit: Tensor = self.closed_form.logit(self.closed_form(self.backbone(images)))
+        return logit
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that training changes (not the frozen backbone's)."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+
+def upsample(logit: Tensor, size: int) -> Tensor:
+    """Bring a map (B, 1, M, M) bilinearly to (B, 1, size, size)."""
+    return F.interpolate(logit, size=(size, size), mode="bilinear", align_corners=False)
+
+
+def anomaly_probability(logit: Tensor, size: int) -> Tensor:
+    """Return the paper's map: softmax of the anomaly channel in [0, 1], bilinear to (B, 1, size, size)."""
+    return upsample(torch.sigmoid(logit), size)

@@ -1,0 +1,250 @@
+"""ImageNet weight files: where they are looked for, how they are fetched, checked, loaded and packed."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import torch
+from platformdirs import user_data_path
+from safetensors.torch import load_file
+from torch import Tensor
+
+from almrr_core.errors import ErrorCode, StationError
+from almrr_core.files import sha256_of, write_failed
+from almrr_core.models.backbone import Backbone
+
+Progress = Callable[[int, int], None]  # (bytes done, bytes in all; 0 where the server does not say)
+
+APP = "almrr-line-inspector"
+FOLDER_VARIABLE = "ALMRR_WEIGHTS"
+ADDRESS = "https://download.pytorch.org/models/"
+# the eight digits before the suffix are the start of the file's SHA-256
+OFFICIAL = {"resnet18": "resnet18-f37072fd.pth", "resnet50": "resnet50-0676ba61.pth"}
+SUFFIXES = (".safetensors", ".pth", ".pt")  # in this order where a folder holds several
+TIMEOUT = 30.0  # seconds without a byte
+PIECE = 1 << 18  # bytes
+
+
+def user_weights_folder() -> Path:
+    """Return the folder for weights in the user's data folder; it need not exist."""
+    return user_data_path(APP, appauthor=False) / "weights"
+
+
+def find_weights(name: str, where: Path | None = None, progress: Progress | None = None) -> Path:
+    """Return the weight file of backbone `name`, fetching the official one at most once.
+
+    With `where` (a file, or a folder that holds `<name>*.safetensors`, `.pth` or `.pt`) only that is looked
+    at. Else in turn: the folder in `ALMRR_WEIGHTS`, the user's data folder, the official address, from which
+    the file goes to the user's data folder. Raises WEIGHTS_MISSING, DOWNLOAD_FAILED or WRITE_FAILED.
+    """
+    folders = [where] if where is not None else _usual_folders()
+    for folder in folders:
+        found = _in_folder(name, folder)
+        if found is not None:
+            return found
+    if where is not None or name not in OFFICIAL:
+        raise _missing(name, folders)
+    return download(ADDRESS + OFFICIAL[name], user_weights_folder(), progress)
+
+
+def _usual_folders() -> list[Path]:
+    named = os.environ.get(FOLDER_VARIABLE)
+    return [*([Path(named).expanduser()] if named else []), user_weights_folder()]
+
+
+def _in_folder(name: str, place: Path) -> Path | None:
+    if place.is_file():
+        return place
+    if not place.is_dir():
+        return None
+    # resnet50 must not take resnet50v2's file: after the name comes anything but a letter or digit
+    fits = re.compile(rf"{re.escape(name)}(?![a-z0-9]).*", re.IGNORECASE)
+    files = [p for p in place.iterdir() if fits.fullmatch(p.name) and p.suffix.lower() in SUFFIXES]
+    return min(
+        (p for p in files if p.is_file()),
+        key=lambda p: (SUFFIXES.index(p.suffix.lower()), p.name),
+        default=None,
+    )
+
+
+def _missing(name: str, folders: list[Path]) -> StationError:
+    places = " or ".join(str(folder) for folder in folders)
+    last = folders[-1].parent if folders[-1].suffix.lower() in SUFFIXES else folders[-1]
+    wanted = OFFICIAL.get(name, f"{name}*.safetensors")
+    source = f" from {ADDRESS}{wanted}" if name in OFFICIAL else " (there is no official address for it)"
+    return StationError(
+        ErrorCode.WEIGHTS_MISSING,
+        f"There are no weights for {name} in {places}.",
+        f"Put {wanted}{source} into {last}, or name another file or folder.",
+        name=name,
+    )
+
+
+def download(url: str, folder: Path, progress: Progress | None = None, timeout: float = TIMEOUT) -> Path:
+    """Fetch `url`, whose file name ends in `-<start of its SHA-256>.<suffix>`; return its path in `folder`.
+
+    The file is whole and checked, or absent, also when `progress` raises (which cancels). `timeout` is in
+    seconds without a byte. Raises DOWNLOAD_FAILED (no connection, broken off, wrong checksum; it says where
+    to put which file by hand) and WRITE_FAILED.
+    """
+    target = folder / url.rsplit("/", 1)[-1]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _fetch(url, target, progress, timeout)
+    except OSError as error:
+        raise write_failed(target, error) from error
+    return target
+
+
+def _fetch(url: str, target: Path, progress: Progress | None, timeout: float) -> None:
+    partial = target.with_name(target.name + ".partial")
+    try:
+        with partial.open("wb") as stream, closing(_pieces(url, target, timeout)) as pieces:
+            for piece, total in pieces:
+                stream.write(piece)
+                if progress is not None:
+                    progress(stream.tell(), total)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # of the file, not of the stream: it also notices a second download into the same file
+        if not sha256_of(partial).startswith(target.stem.rsplit("-", 1)[-1]):
+            raise _download_failed(url, target, "the checksum of what came does not match")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _pieces(url: str, target: Path, timeout: float) -> Generator[tuple[bytes, int], None, None]:
+    done = total = 0
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as response:
+            total = int(response.headers.get("Content-Length") or 0)
+            while piece := response.read(PIECE):
+                done += len(piece)
+                yield piece, total
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _download_failed(url, target, f"the server answers {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _download_failed(url, target, str(getattr(error, "reason", error))) from error
+    if done < total:  # read() in pieces does not complain by itself
+        raise _download_failed(url, target, f"the connection broke off after {done} of {total} bytes")
+
+
+def _download_failed(url: str, target: Path, reason: str) -> StationError:
+    return StationError(
+        ErrorCode.DOWNLOAD_FAILED,
+        f"{url} could not be fetched: {reason}.",
+        f"Try again, or fetch it on another computer and put it at {target}, "
+        f"or into the folder that the variable {FOLDER_VARIABLE} names.",
+        url=url,
+    )
+
+
+def load_weights(backbone: Backbone, path: Path) -> None:
+    """Load a `.safetensors`, `.pth` or `.pt` file into `backbone`, whole or not at all; no code in it is run.
+
+    Raises WEIGHTS_WRONG, naming the file and the first tensor that does not fit, and WEIGHTS_MISSING.
+    """
+    if not path.is_file():
+        raise _missing(backbone.name, [path])
+    load_tensors(backbone, _read(path), str(path))
+
+
+def load_tensors(backbone: Backbone, tensors: Mapping[str, object], source: str) -> None:
+    """Copy tensors by name into `backbone` as float32; names it does not have are ignored.
+
+    Every value is checked before the first is copied. `source` names their origin in the fault. Raises
+    WEIGHTS_WRONG for a missing name, a wrong shape or type, and values that are not finite.
+    """
+    own = _used(backbone)
+    for name, target in own.items():
+        problem = _problem(name, tensors.get(name), target)
+        if problem:
+            made_for = f"{backbone.name} with stages {list(backbone.stages)}"
+            raise _wrong(source, problem, f"Choose a file made for {made_for}.")
+    with torch.no_grad():
+        for name, target in own.items():
+            value = tensors[name]
+            assert isinstance(value, Tensor)
+            target.copy_(value)
+
+
+def _problem(name: str, value: object, target: Tensor) -> str:
+    if value is None:
+        return f"'{name}' is missing"
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
+        return f"'{name}' is not an ordinary tensor"
+    if not value.is_floating_point():
+        return f"'{name}' has type {value.dtype}, expected floating point"
+    if value.shape != target.shape:
+        return f"'{name}' has shape {tuple(value.shape)}, expected {tuple(target.shape)}"
+    if not bool(torch.isfinite(value.float()).all()):
+        return f"'{name}' has values that are not finite"
+    return ""
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise _wrong(str(path), f"'{kind}' is not a known kind of file", f"Use {', '.join(SUFFIXES)}.")
+    content: object
+    try:
+        content = load_file(path) if kind == ".safetensors" else _read_pth(path)
+    except OSError as error:
+        raise _wrong(str(path), f"it cannot be read ({error})", "Check the file's permissions.") from error
+    except Exception as error:  # whatever a foreign file makes the parsers raise, it is the file's fault
+        raise _wrong(str(path), f"it is not a whole, plain {kind} file", "Get the file again.") from error
+    if not isinstance(content, Mapping):
+        raise _wrong(str(path), "it does not hold tensors by name", "Choose a file with a state dict.")
+    return content
+
+
+def _read_pth(path: Path) -> object:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > path.stat().st_size:  # torch.save never compresses; a zip bomb does
+            raise ValueError("the archive unpacks to more than it holds")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _wrong(source: str, problem: str, remedy: str) -> StationError:
+    return StationError(ErrorCode.WEIGHTS_WRONG, f"{source} cannot be used: {problem}.", remedy, path=source)
+
+
+def _used(backbone: Backbone) -> dict[str, Tensor]:
+    state = backbone.state_dict()  # num_batches_tracked only counts training steps
+    return {name: state[name] for name in sorted(state) if not name.endswith("num_batches_tracked")}
+
+
+def pack(backbone: Backbone) -> dict[str, Tensor]:
+    """Return the tensors of a bundle's packed backbone, on the CPU: convolutions float16, the rest float32.
+
+    `load_tensors` takes them back. Convolution weights are rounded to half precision by it.
+    """
+    halves = {name: t.half() if t.dim() == 4 else t.float() for name, t in _used(backbone).items()}
+    return {name: t.detach().cpu().contiguous() for name, t in halves.items()}
+
+
+def weights_hash(backbone: Backbone) -> str:
+    """Return 64 hex digits that name the weights in use, for a bundle's card.
+
+    SHA-256 over name, shape and little-endian bytes of every tensor of `pack(backbone)`, sorted by name. So
+    the container (`.pth`, `.safetensors`), unused layers, the device, the memory format and a round trip
+    through half precision do not change it; other stages or other weights do.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in pack(backbone).items():
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
