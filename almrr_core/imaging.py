@@ -74,7 +74,7 @@ def _unreadable(path: Path, reason: str) -> StationError:
 
 def _read_bytes(path: Path) -> bytes:
     name = _long_name(str(path))
-    status = os.stat(name)  # noqa: PTH116 - the long form of a Windows name is no Path
+    status = os.stat(name)
     if stat.S_ISDIR(status.st_mode):
         raise ValueError("is a folder")
     if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
@@ -83,7 +83,7 @@ def _read_bytes(path: Path) -> bytes:
         raise ValueError("is empty")
     if status.st_size > _MAX_BYTES:
         raise ValueError("is larger than any picture of 200 megapixels")
-    with open(name, "rb") as stream:  # noqa: PTH123
+    with open(name, "rb") as stream:
         return stream.read()
 
 
@@ -91,7 +91,7 @@ def _long_name(name: str) -> str:
     r"""Windows takes more than 260 characters only with the prefix \\?\."""
     if os.name != "nt" or len(name) < 240 or name.startswith("\\\\?\\"):
         return name
-    whole = os.path.abspath(name)  # noqa: PTH100
+    whole = os.path.abspath(name)
     return "\\\\?\\" + ("UNC" + whole[1:] if whole.startswith("\\\\") else whole)
 
 

@@ -47,6 +47,10 @@ class Aggregation(nn.Module):
 
 def _row_map(input_size: int, height: int) -> Tensor:
     """Return U of (input_size/4, height): bilinear to the input size, then mean of four."""
-    identity = torch.eye(height, dtype=torch.float64)[None]  # (1, height, height): one column per basis vector
-    wide = F.interpolate(identity, size=input_size, mode="linear", align_corners=True)  # rows are basis vectors
+    identity = torch.eye(height, dtype=torch.float64)[
+        None
+    ]  # (1, height, height): one column per basis vector
+    wide = F.interpolate(
+        identity, size=input_size, mode="linear", align_corners=True
+    )  # rows are basis vectors
     return F.avg_pool1d(wide, POOL)[0].T.float().contiguous()

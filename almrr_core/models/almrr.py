@@ -29,6 +29,13 @@ class Form(StrEnum):
     HYBRID = "hybrid"
 
 
+class Profile(StrEnum):
+    """Which sizes the trained parts have: the paper's table, or small enough for a CPU station."""
+
+    COMPACT = "compact"
+    PAPER = "paper"
+
+
 @dataclass(frozen=True, slots=True)
 class Widths:
     """Sizes of the trained parts; the defaults are the paper's table (method.md §1)."""
@@ -42,7 +49,8 @@ class Widths:
 
 
 PAPER = Widths()
-COMPACT = Widths(reduced=128, dim=128, depth=4, decoder=(128, 160, 192), refinement=16)
+COMPACT = Widths(reduced=128, dim=128, depth=4, decoder=(96, 128, 160), refinement=12)
+WIDTHS = {Profile.PAPER: PAPER, Profile.COMPACT: COMPACT}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +113,16 @@ class Almrr(nn.Module):
     def trained_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that training changes (not the frozen backbone's)."""
         return [p for p in self.parameters() if p.requires_grad]
+
+
+def paper(backbone: Backbone, form: Form = Form.PAPER, input_size: int = 256) -> Almrr:
+    """Return the paper's sizes (method.md §1), made for ResNet-50: 15.5 M and 28.4 M trained parameters."""
+    return Almrr(backbone, form, PAPER, input_size)
+
+
+def compact(backbone: Backbone, form: Form = Form.HYBRID, input_size: int = 256) -> Almrr:
+    """Return the sizes for CPU stations, made for ResNet-18: under 4 M trained parameters."""
+    return Almrr(backbone, form, COMPACT, input_size)
 
 
 def upsample(logit: Tensor, size: int) -> Tensor:

@@ -84,7 +84,8 @@ class GlobalResidual(nn.Module):
         self.reduction = local.whitening[-self.shape[0] :] * stage.shape[1] ** 0.5  # largest axes come last
         codes = self._codes(stage.float())
         self.centre, self.basis = self._components(codes)
-        parts = [self._components(codes[folds != fold]) for fold in range(FOLDS)]
+        others = [codes[folds != fold] for fold in range(FOLDS)]
+        parts = [self._components(rest if len(rest) else codes) for rest in others]
         self.fold_centre = torch.stack([centre for centre, _ in parts])
         self.fold_basis = torch.stack([basis for _, basis in parts])
 
@@ -132,7 +133,7 @@ class ClosedForm(nn.Module):
         heights: Sequence[int],
         aggregation: Aggregation,
         reduced: Sequence[int] = (16, 32),
-        components: Sequence[int] = (48, 96),
+        components: Sequence[int] = (24, 48),
     ) -> None:
         super().__init__()
         self.aggregation = aggregation
@@ -150,14 +151,16 @@ class ClosedForm(nn.Module):
         self.register_buffer("bias", torch.zeros(()))
 
     def forward(self, stages: list[Tensor], folds: Tensor | None = None) -> Tensor:
-        """Return the evidence (B, maps, M, M), about 0 ± 1 on normals."""
-        logs = self._logs(stages, folds)
-        return (logs - self.offset[:, None, None]) * self.scale[:, None, None]
+        """Return the evidence (B, maps, M, M) float32, about 0 ± 1 on normals."""
+        with torch.autocast(self.offset.device.type, enabled=False):  # whitening needs all of float32
+            logs = self._logs([stage.float() for stage in stages], folds)
+            return (logs - self.offset[:, None, None]) * self.scale[:, None, None]
 
     def logit(self, evidence: Tensor) -> Tensor:
         """Return the logit difference (B, 1, M, M) of the evidence alone."""
-        weighted = F.conv2d(_with_means(evidence), self.weight[None, :, None, None])
-        return weighted + self.bias
+        with torch.autocast(self.offset.device.type, enabled=False):
+            weighted = F.conv2d(_with_means(evidence), self.weight[None, :, None, None])
+            return weighted + self.bias
 
     @torch.no_grad()
     def fit(self, stages: list[Tensor], folds: Tensor) -> None:

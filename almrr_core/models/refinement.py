@@ -37,16 +37,14 @@ class _Up(nn.Module):
 class Refinement(nn.Module):
     """U-Net over evidence maps: (B, inputs, M, M) float32 → logits (B, 2, M, M), normal and anomaly.
 
-    Widths `base`·(1, 2, 4, 8, 8, 8); M a multiple of 32. With `zero_start` the last layer starts at zero,
+    Widths `base`·(1, 2, 4, 8, 8, 8); M at least 32. With `zero_start` the last layer starts at zero,
     so the logits are exactly 0 before the first step.
     """
 
     def __init__(self, inputs: int = 2, base: int = 64, zero_start: bool = False) -> None:
         super().__init__()
         widths = [base * factor for factor in (1, 2, 4, 8, 8, 8)]
-        self.down = nn.ModuleList(
-            _double(i, o) for i, o in zip([inputs, *widths[:-1]], widths, strict=True)
-        )
+        self.down = nn.ModuleList(_double(i, o) for i, o in zip([inputs, *widths[:-1]], widths, strict=True))
         ups = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 2, 1), (1, 1, 1))
         self.up = nn.ModuleList(_Up(base * i, base * s, base * o) for i, s, o in ups)
         self.out = nn.Conv2d(base, 2, 3, padding=1)

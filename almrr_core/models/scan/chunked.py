@@ -10,7 +10,6 @@ slice of channels at a time bounds what exists of size O(B·D·L·N). On CUDA th
 are matrix products: who allows TF32 there gets its precision (about 5e-4).
 """
 
-
 from __future__ import annotations
 
 import math

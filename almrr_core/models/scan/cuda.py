@@ -1,6 +1,5 @@
 """mamba-ssm's compiled selective scan on CUDA (optional extra `[cuda]`)."""
 
-
 from __future__ import annotations
 
 import functools

@@ -1,6 +1,5 @@
 """One selective scan over several implementations: the fastest that is there and equals the reference."""
 
-
 from __future__ import annotations
 
 import functools

@@ -7,7 +7,6 @@ with torch's OpenMP, while the line, a trainer and the window may all scan at th
 thread does one share itself, so nothing waits when `torch.get_num_threads()` is 1.
 """
 
-
 from __future__ import annotations
 
 import itertools

@@ -9,7 +9,6 @@ Compiled code is cached in NUMBA_CACHE_DIR; when that is not set, in the user's 
 (`platformdirs.user_cache_path("almrr")/numba`), so a second start does not compile.
 """
 
-
 from __future__ import annotations
 
 import os

@@ -5,7 +5,6 @@ Discretised with zero-order hold for A and Euler's rule for B, as Mamba does it:
     h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t        y_t = C_t · h_t + D u_t        out_t = y_t SiLU(z_t)
 """
 
-
 from __future__ import annotations
 
 import torch

@@ -1,0 +1,43 @@
+"""Fits the closed form of the hybrid model: a few seconds of features, no gradients."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from almrr_core.data.anomalies import AnomalyOptions, simulate
+from almrr_core.models.closed_form import FOLDS
+from almrr_core.train.session import Session
+
+SURVEY = 512  # inputs the normal statistics are taken from: 1.8 MB of ResNet-18 features each
+SIMULATED = 320  # inputs, half with an anomaly, that the logit is fitted on
+CHUNK = 16
+
+
+@torch.no_grad()
+def fit_closed_form(session: Session) -> None:
+    """Fit the model's closed form to the training normals and the session's simulated anomalies.
+
+    Raises nothing of its own; memory is that of SURVEY inputs' features.
+    """
+    model, generator = session.model, session.generator
+    model.eval()
+    survey = session.pool.survey(SURVEY, generator)
+    parts = [model.backbone(images) for images in survey.images.split(CHUNK)]
+    stages = [torch.cat(stage) for stage in zip(*parts, strict=True)]
+    own = len(session.split.train) >= FOLDS
+    numbers = survey.owners if own else torch.arange(len(survey.owners), device=session.device)
+    model.closed_form.fit(stages, numbers % FOLDS)
+    del stages, parts
+    evidence, masks = zip(*(_simulated(session) for _ in range(SIMULATED // CHUNK)), strict=True)
+    model.closed_form.fit_logit(torch.cat(evidence), torch.cat(masks))
+
+
+def _simulated(session: Session) -> tuple[Tensor, Tensor]:
+    """Return evidence (CHUNK, maps, M, M) and masks (CHUNK, 1, M, M) of fresh simulated anomalies."""
+    batch = session.pool.sample(CHUNK, session.generator)
+    made = simulate(batch.images, session.textures, session.generator, AnomalyOptions())
+    model = session.model
+    evidence = model.closed_form(model.backbone(made.images), batch.owners % FOLDS)
+    return evidence, F.adaptive_avg_pool2d(made.masks, evidence.shape[-2:])

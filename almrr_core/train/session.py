@@ -1,0 +1,96 @@
+"""Everything one training works with: model, normals, textures and randomness, built from a job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from almrr_core.data.folders import find_normals
+from almrr_core.data.sampler import NormalPool
+from almrr_core.data.samples import Split, sample_inputs, split_normals
+from almrr_core.data.textures import FolderTextures, ProceduralTextures, TextureSource
+from almrr_core.models.almrr import WIDTHS, Almrr
+from almrr_core.models.backbone import Backbone, build_backbone
+from almrr_core.models.bundle import round_backbone
+from almrr_core.models.weights import find_weights, load_weights, weights_hash
+from almrr_core.runtime.engine import resolve_device
+from almrr_core.train.job import TrainJob
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One training's long-lived objects; `held_out` are the frames' tiles, uint8 (n, 3, S, S) each."""
+
+    job: TrainJob
+    device: torch.device
+    split: Split
+    pool: NormalPool
+    held_out: list[Tensor]
+    textures: TextureSource
+    model: Almrr
+    generator: torch.Generator
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def backbone_hash(self) -> str:
+        """Return the hash of the frozen backbone's weights."""
+        return weights_hash(self.model.backbone)
+
+    @property
+    def elapsed(self) -> float:
+        """Return the seconds since the session was built or resumed."""
+        return time.monotonic() - self.started
+
+
+def prepare(job: TrainJob) -> Session:
+    """Read the normals, split them, and build the model on its device.
+
+    Raises what reading, weights and device raise: FOLDER_UNUSABLE, PICTURE_UNREADABLE, TOO_FEW_NORMALS,
+    WEIGHTS_MISSING, WEIGHTS_WRONG, DEVICE_MISSING.
+    """
+    started = time.monotonic()
+    device = resolve_device(job.device)
+    split = split_normals(find_normals(job.data), geometry=job.geometry)
+    backbone = _backbone(job)
+    textures: TextureSource = (
+        FolderTextures(job.textures, device) if job.textures else ProceduralTextures(device)
+    )
+    torch.manual_seed(job.seed)
+    model = Almrr(backbone, job.chosen_form, WIDTHS[job.profile], job.geometry.input_size).to(device)
+    generator = torch.Generator(device)
+    generator.manual_seed(job.seed)
+    return Session(
+        job,
+        device,
+        split,
+        NormalPool(split.train, job.geometry, device),
+        [_channels_first(sample_inputs(sample, job.geometry)) for sample in split.held_out],
+        textures,
+        model,
+        generator,
+        started,
+    )
+
+
+def _backbone(job: TrainJob) -> Backbone:
+    if job.backbone_seed is not None:
+        backbone = build_backbone(job.chosen_backbone, seed=job.backbone_seed)
+    else:
+        backbone = build_backbone(job.chosen_backbone)
+        load_weights(backbone, find_weights(job.chosen_backbone, job.weights))
+    if packs(job):
+        round_backbone(backbone)  # what is judged with later is what is trained with
+    return backbone
+
+
+def packs(job: TrainJob) -> bool:
+    """Return whether the bundle carries its backbone: asked for, or it exists nowhere else."""
+    return job.pack_backbone or job.backbone_seed is not None
+
+
+def _channels_first(inputs: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
+    return torch.from_numpy(inputs).permute(0, 3, 1, 2).contiguous()
