@@ -52,8 +52,8 @@ class Geometry:
 
     def __post_init__(self) -> None:
         """Refuse sizes that no model can use."""
-        if self.input_size < 128 or self.input_size % 32:
-            self._refuse(f"the input size {self.input_size} is not a multiple of 32 from 128 up")
+        if self.input_size < 64 or self.input_size % 32:
+            self._refuse(f"the input size {self.input_size} is not a multiple of 32 from 64 up")
         if not 0.01 <= self.scale <= 16:
             self._refuse(f"the scale {self.scale} is not between 0.01 and 16")
         if self.tile is None:

@@ -24,7 +24,7 @@ class Outcome:
     code: int = GOOD
 
 
-class OutputClosed(Exception):
+class OutputClosed(Exception):  # noqa: N818 - an event, no fault
     """Nobody reads standard output any more."""
 
 

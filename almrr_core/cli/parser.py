@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from almrr_core.cli.console import Outcome
 from almrr_core.errors import ErrorCode, StationError
@@ -34,6 +34,9 @@ class _Parser(argparse.ArgumentParser):
         raise StationError(ErrorCode.BAD_ARGUMENT, sentence, f"See {self.prog} --help.")
 
 
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # the only name argparse has for it
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="almrr",
@@ -51,11 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = argparse._SubParsersAction  # the only name argparse has for it
-
-
 def _command(
-    commands: Commands[argparse.ArgumentParser], name: str, run: Callable[[Options], Outcome], text: str
+    commands: Commands, name: str, run: Callable[[Options], Outcome], text: str
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=run)
@@ -63,9 +63,10 @@ def _command(
     return command
 
 
-def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_train(commands: Commands) -> None:
     text = "Train on a folder of normal pictures (train/good of a data set, or a plain folder)."
-    add = _command(commands, "train", _train, text).add_argument
+    command = _command(commands, "train", _train, text)
+    add = command.add_argument
     add("data", type=Path, metavar="DATA", help="folder with the normal pictures")
     add("--out", type=Path, required=True, metavar="BUNDLE", help="folder for the trained model")
     add("--profile", choices=PROFILES, default=PROFILES[0], help="sizes (default: compact, for a CPU)")
@@ -77,7 +78,7 @@ def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     add("--textures", type=Path, metavar="DIR", help="pictures of textures for simulated anomalies")
     _add_geometry(add)
     _add_device(add)
-    _add_budget(add)
+    _add_budget(command)
     add("--batch", type=_whole(1), default=8, metavar="N", help="pictures per step (default: 8)")
     add("--seed", type=_whole(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
     add("--resume", action="store_true", help="go on where an interrupted training of BUNDLE stopped")
@@ -93,7 +94,8 @@ def _add_geometry(add: Add) -> None:
     add("--input-size", type=_whole(1), default=256, metavar="N", help="side the model sees (default: 256)")
 
 
-def _add_budget(add: Add) -> None:
+def _add_budget(command: argparse.ArgumentParser) -> None:
+    add = command.add_mutually_exclusive_group().add_argument
     add("--steps", type=_whole(0), metavar="N", help="train N steps")
     text = f"train for M minutes (default: {MINUTES:g}; 0: the closed form alone)"
     add("--minutes", type=_finite(0), metavar="M", help=text)
@@ -109,7 +111,7 @@ def _add_bundle(add: Add) -> None:
     add("--weights", type=Path, metavar="FILE|DIR", help="the backbone's weights, or a folder with them")
 
 
-def _add_evaluate(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_evaluate(commands: Commands) -> None:
     text = "Measure a model on test/ and ground_truth/ of a data set."
     add = _command(commands, "evaluate", _evaluate, text).add_argument
     _add_bundle(add)
@@ -117,20 +119,28 @@ def _add_evaluate(commands: Commands[argparse.ArgumentParser]) -> None:
     add("--maps", type=Path, metavar="DIR", help="write raw score maps and scores.csv into DIR")
 
 
-def _add_inspect(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_inspect(commands: Commands) -> None:
     text = "Judge pictures; one JSON line per picture on standard output (UTF-8)."
     add = _command(commands, "inspect", _inspect, text).add_argument
     _add_bundle(add)
-    add("paths", type=Path, nargs="+", metavar="PATH", help="pictures, or folders of them (after --: any name)")
+    add(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="pictures, or folders of them (after --: any name)",
+    )
     add("--out", type=Path, metavar="DIR", help="write pictures with heat map and regions into DIR")
 
 
-def _add_info(commands: Commands[argparse.ArgumentParser]) -> None:
-    add = _command(commands, "info", _info, "Say what a trained model is and where its limits lie.").add_argument
+def _add_info(commands: Commands) -> None:
+    add = _command(
+        commands, "info", _info, "Say what a trained model is and where its limits lie."
+    ).add_argument
     add("bundle", type=Path, metavar="BUNDLE", help="folder of a trained model")
 
 
-def _add_self_test(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_self_test(commands: Commands) -> None:
     text = "Check that this machine computes right, and that a model gives its golden scores."
     add = _command(commands, "self-test", _self_test, text).add_argument
     add("bundle", type=Path, nargs="?", metavar="BUNDLE", help="folder of a trained model")
@@ -138,10 +148,12 @@ def _add_self_test(commands: Commands[argparse.ArgumentParser]) -> None:
     add("--weights", type=Path, metavar="FILE|DIR", help="the bundle's backbone weights")
 
 
-def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
+def _add_demo(commands: Commands) -> None:
     text = "Train on a generated surface, plant defects of kinds not trained on, and inspect them."
     add = _command(commands, "demo", _demo, text).add_argument
-    add("--out", type=Path, metavar="DIR", help="new folder for pictures and model (default: a temporary one)")
+    add(
+        "--out", type=Path, metavar="DIR", help="new folder for pictures and model (default: a temporary one)"
+    )
     add("--minutes", type=_finite(0), default=1.0, metavar="M", help="of training (default: 1)")
     add("--steps", type=_whole(0), metavar="N", help="train N steps instead")
     _add_device(add)
@@ -163,7 +175,8 @@ def _finite(least: float | None = None) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = float(text)
         if not math.isfinite(value) or (least is not None and value < least):
-            raise argparse.ArgumentTypeError(f"{text} is not a number" + ("" if least is None else f" from {least} up"))
+            limits = "" if least is None else f" from {least} up"
+            raise argparse.ArgumentTypeError(f"{text} is not a number{limits}")
         return value
 
     return number

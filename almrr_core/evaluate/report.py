@@ -7,13 +7,12 @@ import io
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from almrr_core.data.folders import TestPicture, find_test, read_mask
 from almrr_core.data.tiling import Layout, blend, cut
@@ -22,27 +21,10 @@ from almrr_core.evaluate.metrics import Metrics, evaluate_maps, image_auroc
 from almrr_core.files import write_atomic
 from almrr_core.imaging import crop, read_picture
 from almrr_core.judge import frame_score, verdict_of
+from almrr_core.runtime.engine import Engine
 from almrr_core.types import Geometry, Limits, Mask, ScoreMap, Verdict
 
 Progress = Callable[[int, int], None]  # (pictures done, pictures in all)
-
-
-class Model(Protocol):
-    """What the protocol needs of `runtime.engine.Engine`."""
-
-    @property
-    def geometry(self) -> Geometry:
-        """Return how pictures become inputs."""
-        ...
-
-    @property
-    def limits(self) -> Limits:
-        """Return the limits verdicts come from."""
-        ...
-
-    def maps(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return raw score maps (n, S, S) float32 of inputs (n, S, S, 3) RGB uint8."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +68,10 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON types only, the metrics' names on the first level."""
-        rest = asdict(replace(self, left_out=()))
+        rest = asdict(self)
+        del rest["metrics"], rest["left_out"]
         left_out = [{"path": str(one.path), "reason": one.reason} for one in self.left_out]
-        return self.metrics.to_json() | {k: v for k, v in rest.items() if k != "metrics"} | {"not_inspected": left_out}
+        return self.metrics.to_json() | rest | {"not_inspected": left_out}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +88,7 @@ class _Inspected:
 
 
 def evaluate_folder(
-    model: Model, data: Path, maps: Path | None = None, progress: Progress | None = None
+    engine: Engine, data: Path, maps: Path | None = None, progress: Progress | None = None
 ) -> Report:
     """Run the model over `data`/test and compare with `data`/ground_truth.
 
@@ -120,25 +103,26 @@ def evaluate_folder(
     left_out: list[LeftOut] = []
     for number, picture in enumerate(pictures):
         try:
-            inspected.append(_inspect(model, picture))
+            inspected.append(_inspect(engine, picture))
         except StationError as fault:
             left_out.append(LeftOut(picture.path, fault.sentence))
         if progress is not None:
             progress(number + 1, len(pictures))
     if maps is not None:
         _write_maps(maps, inspected, data / "test")
-    return _report(inspected, left_out, model.limits)
+    return _report(inspected, left_out, engine.limits)
 
 
-def _inspect(model: Model, picture: TestPicture) -> _Inspected:
+def _inspect(engine: Engine, picture: TestPicture) -> _Inspected:
+    geometry = engine.card.geometry
     frame = read_picture(picture.path)
     mask = None
     if picture.mask_path is not None:
-        mask = _crop_mask(read_mask(picture.mask_path, frame.shape[:2]), model.geometry)
+        mask = _crop_mask(read_mask(picture.mask_path, frame.shape[:2]), geometry)
     start = time.perf_counter()
-    tiles, layout = cut(frame, model.geometry)
-    tile_maps = model.maps(tiles)
-    whole = model.geometry.tile is None
+    tiles, layout = cut(frame, geometry)
+    tile_maps = engine.maps(tiles)
+    whole = geometry.tile is None
     score_map = tile_maps[0] if whole else blend(tile_maps, layout)
     scores = tuple(frame_score(one) for one in tile_maps)
     milliseconds = 1000 * (time.perf_counter() - start)

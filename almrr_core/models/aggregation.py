@@ -42,7 +42,8 @@ class Aggregation(nn.Module):
     def resize(self, stage: Tensor, index: int) -> Tensor:
         """Bring one stage (B, C, h, h) to (B, C, M, M)."""
         rows: Tensor = getattr(self, f"map{index}").to(stage.dtype)
-        return rows @ stage @ rows.T
+        half = (stage @ rows.T).transpose(-1, -2).contiguous()  # (B, C, M, h): one product for all rows
+        return (half @ rows.T).transpose(-1, -2)
 
 
 def _row_map(input_size: int, height: int) -> Tensor:

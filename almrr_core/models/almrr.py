@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.aggregation import POOL, Aggregation
 from almrr_core.models.backbone import Backbone
 from almrr_core.models.closed_form import ClosedForm
@@ -49,13 +50,14 @@ class Widths:
 
 
 PAPER = Widths()
-COMPACT = Widths(reduced=128, dim=128, depth=4, decoder=(96, 128, 160), refinement=12)
+COMPACT = Widths(reduced=None, dim=128, depth=4, decoder=(96, 128, 160), refinement=12)
+SMALLEST = 128  # the refinement halves its 32×32 map five times
 WIDTHS = {Profile.PAPER: PAPER, Profile.COMPACT: COMPACT}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """Logit difference (B, 1, M, M), higher is worse; aggregated F and reconstructed F̂ (B, C, M, M)."""
+    """Logit difference (B, 1, M, M), higher is worse; features F and reconstructed F̂ (B, C, M, M)."""
 
     logit: Tensor
     features: Tensor
@@ -63,23 +65,33 @@ class Output:
 
 
 class Almrr(nn.Module):
-    """The whole model: pictures (B, 3, S, S) float32 RGB in 0..1 → raw logit difference (B, 1, S/4, S/4)."""
+    """The whole model: pictures (B, 3, S, S) float32 RGB in 0..1 → raw logit difference (B, 1, S/4, S/4).
+
+    S is a multiple of 32 from SMALLEST up, else BAD_ARGUMENT is raised.
+    """
 
     def __init__(self, backbone: Backbone, form: Form, widths: Widths, input_size: int = 256) -> None:
         super().__init__()
+        if input_size < SMALLEST or input_size % 32:
+            raise StationError(
+                ErrorCode.BAD_ARGUMENT,
+                f"ALMRR cannot work at an input size of {input_size} pixels.",
+                f"Choose a multiple of 32 from {SMALLEST} up.",
+            )
         self.form, self.widths, self.input_size = form, widths, input_size
         self.backbone = backbone
         channels = backbone.channels
         heights = tuple(input_size >> (stage + 1) for stage in backbone.stages)
         self.aggregation = Aggregation(input_size, heights)
-        self.reconstruction = Reconstruction(
-            sum(channels), input_size // POOL, widths.reduced, widths.dim, widths.depth, widths.decoder
-        )
-        inputs = 2
+        self.parts, inputs = channels, 2
         if form is Form.HYBRID:
             self.closed_form = ClosedForm(channels, heights, self.aggregation)
-            self.feature_maps = nn.Conv2d(sum(channels), widths.feature_maps, 1)
+            self.parts = self.closed_form.codes
+            self.feature_maps = nn.Conv2d(sum(self.parts), widths.feature_maps, 1)
             inputs += len(channels) + self.closed_form.maps + widths.feature_maps
+        self.reconstruction = Reconstruction(
+            sum(self.parts), input_size // POOL, widths.reduced, widths.dim, widths.depth, widths.decoder
+        )
         self.refinement = Refinement(inputs, widths.refinement, zero_start=form is Form.HYBRID)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -87,28 +99,46 @@ class Almrr(nn.Module):
         return self.judge(self.backbone(images)).logit
 
     def judge(self, stages: list[Tensor], folds: Tensor | None = None) -> Output:
-        """Return logit, F and F̂ from the backbone's stages; `folds` (B,) only while training (closed_form)."""
-        features = self.aggregation(stages)
-        repaired = self.reconstruction(features)
-        evidence = [repaired.mean(1, keepdim=True), features.mean(1, keepdim=True)]
-        start: Tensor | float = 0.0
-        if self.form is Form.HYBRID:
-            closed = self.closed_form(stages, folds)
-            start = self.closed_form.logit(closed)
-            evidence += [self._distances(features, repaired), closed, self.feature_maps(features)]
-        normal, anomaly = self.refinement(torch.cat(evidence, dim=1)).chunk(2, dim=1)
-        return Output(start + anomaly - normal, features, repaired)
+        """Return logit, F and F̂ from the backbone's stages.
 
-    def _distances(self, features: Tensor, repaired: Tensor) -> Tensor:
-        """Return 1 − cosine similarity per stage, (B, stages, M, M)."""
-        sizes = list(self.backbone.channels)
-        pairs = zip(features.split(sizes, 1), repaired.split(sizes, 1), strict=True)
-        return torch.stack([1 - F.cosine_similarity(a, b, dim=1) for a, b in pairs], dim=1)
+        `folds` (B,) int64 is given in training only: see `closed_form`.
+        """
+        if self.form is Form.PAPER:
+            features = self.aggregation(stages)
+            repaired = self.reconstruction(features)
+            return Output(self._refine(_means(features, repaired)), features, repaired)
+        white = self.closed_form.whiten(stages)
+        features = self.closed_form.features(white)
+        repaired = self.reconstruction(features)
+        closed = self.closed_form(white, folds)
+        evidence = [
+            *_means(features, repaired),
+            self._distances(features, repaired),
+            closed,
+            self.feature_maps(features),
+        ]
+        logit = self.closed_form.logit(closed) + self._refine(evidence)
+        return Output(logit, features, repaired)
+
+    def features(self, stages: list[Tensor]) -> Tensor:
+        """Return F (B, C, M, M): what the reconstruction takes in and, of normal pictures, should give."""
+        if self.form is Form.PAPER:
+            return self.aggregation(stages)
+        return self.closed_form.features(self.closed_form.whiten(stages))
 
     def closed_logit(self, images: Tensor) -> Tensor:
         """Return the closed form's own logit difference (B, 1, S/4, S/4); the hybrid form only."""
-        logit: Tensor = self.closed_form.logit(self.closed_form(self.backbone(images)))
-        return logit
+        white = self.closed_form.whiten(self.backbone(images))
+        return self.closed_form.logit(self.closed_form(white))
+
+    def _refine(self, evidence: list[Tensor]) -> Tensor:
+        normal, anomaly = self.refinement(torch.cat(evidence, dim=1)).chunk(2, dim=1)
+        return anomaly - normal
+
+    def _distances(self, features: Tensor, repaired: Tensor) -> Tensor:
+        """Return 1 − cosine similarity per stage, (B, stages, M, M)."""
+        pairs = zip(features.split(self.parts, 1), repaired.split(self.parts, 1), strict=True)
+        return torch.cat([1 - _cosine(a, b) for a, b in pairs], dim=1)
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that training changes (not the frozen backbone's)."""
@@ -123,6 +153,17 @@ def paper(backbone: Backbone, form: Form = Form.PAPER, input_size: int = 256) ->
 def compact(backbone: Backbone, form: Form = Form.HYBRID, input_size: int = 256) -> Almrr:
     """Return the sizes for CPU stations, made for ResNet-18: under 4 M trained parameters."""
     return Almrr(backbone, form, COMPACT, input_size)
+
+
+def _means(features: Tensor, repaired: Tensor) -> list[Tensor]:
+    """Return the paper's evidence: channel means of F̂ and F."""
+    return [repaired.mean(1, keepdim=True), features.mean(1, keepdim=True)]
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Return the cosine similarity over channels, (B, 1, M, M); three passes, half of torch's own."""
+    norms = (a.square().sum(1, keepdim=True) * b.square().sum(1, keepdim=True)).add(1e-8).sqrt()
+    return (a * b).sum(1, keepdim=True) / norms
 
 
 def upsample(logit: Tensor, size: int) -> Tensor:

@@ -6,30 +6,21 @@ import dataclasses
 import hashlib
 import json
 import math
-import platform
 import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.judge import Calibration
-from almrr_core.models.almrr import Almrr, Form, Profile, Widths
+from almrr_core.models.almrr import Form, Profile, Widths
 from almrr_core.models.backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, LAST_STAGE
-from almrr_core.models.weights import weights_hash
 from almrr_core.types import Geometry, Limits
 
 FORMAT = 1
 METHOD = "almrr"
-DISTRIBUTION = "almrr-line-inspector"
 MOST_WIDTH, MOST_DEPTH = 4096, 64  # beyond any model this program makes
 LEAST_SIDE, MOST_SIDE = 128, 1024  # of the model's input: five halvings of a quarter of it, memory
 
@@ -86,55 +77,10 @@ class Card:
         try:
             card = _decode(cls, value, "card")
             _check_values(card)
-        except (ValueError, StationError) as error:
+        except (ValueError, OverflowError, StationError) as error:
             raise damaged(source, str(getattr(error, "sentence", error))) from error
         assert isinstance(card, cls)
         return card
-
-
-def new_card(
-    model: Almrr,
-    *,
-    profile: Profile,
-    geometry: Geometry,
-    calibration: Calibration,
-    limits: Limits,
-    training_files: tuple[str, ...],
-    held_out_files: tuple[str, ...],
-    steps: int,
-    seconds: float,
-    seed: int,
-    batch: int,
-    trained: bool,
-    metrics: Mapping[str, float | None],
-) -> Card:
-    """Return the card of `model`, made now; metrics that are not finite become None."""
-    known = {name: None if v is None or not math.isfinite(v) else float(v) for name, v in metrics.items()}
-    return Card(
-        format=FORMAT,
-        method=METHOD,
-        profile=profile,
-        form=model.form,
-        widths=model.widths,
-        geometry=geometry,
-        backbone=model.backbone.name,
-        stages=model.backbone.stages,
-        backbone_hash=weights_hash(model.backbone),
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        calibration=calibration,
-        limits=limits,
-        training_files=training_files,
-        held_out_files=held_out_files,
-        steps=steps,
-        seconds=seconds,
-        seed=seed,
-        batch=batch,
-        trained=trained,
-        metrics=known,
-        versions=_versions(),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
 
 
 def sealed(card: Card) -> Card:
@@ -152,19 +98,6 @@ def damaged(source: Path | str, what: str) -> StationError:
         "Copy the bundle again from where it was made, or train it again.",
         path=str(source),
     )
-
-
-def _versions() -> dict[str, str]:
-    try:
-        own = metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:  # run from a checkout
-        own = "unknown"
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "almrr": own,
-    }
 
 
 def _check_kind(value: object, source: Path | str) -> None:

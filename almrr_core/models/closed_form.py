@@ -28,133 +28,132 @@ from almrr_core.models.aggregation import Aggregation
 FOLDS = 4
 SMOOTH = 7  # window of the local means, in map pixels
 FLOOR = 1e-2  # of the mean eigenvalue: keeps whitening finite
+CODES = (32, 48, 64)  # leading whitened channels per stage that the reconstruction works on
+SHARED = (16, 32)  # those of the last two stages that the global models see, and their
+COMPONENTS = (24, 48)  # components: more fit better but store more
+STEP = 32  # pictures at a time
 
 
-class LocalResidual(nn.Module):
-    """Squared Mahalanobis distance of every position of a stage: (B, C, h, h) → (B, 1, h, h), mean 1."""
+class Whitening(nn.Module):
+    """Brings a stage's normal vectors to mean 0 and unit covariance: (B, C, h, h) → (B, C, h, h).
+
+    The axes are the principal ones, the largest first, so that the first channels are the best short code.
+    """
 
     mean: Tensor
-    whitening: Tensor
+    matrix: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("whitening", torch.eye(channels))
+        self.register_buffer("matrix", torch.eye(channels))
 
     def fit(self, stage: Tensor) -> None:
-        """Fit mean and whitening to normal features (N, C, h, h)."""
+        """Fit to normal features (N, C, h, h)."""
         vectors = stage.float().transpose(0, 1).flatten(1)  # (C, N·h·h)
         self.mean = vectors.mean(1)
         centred = vectors - self.mean[:, None]
         values, axes = torch.linalg.eigh((centred @ centred.T / centred.shape[1]).double())
-        scale = torch.sqrt(len(values) * (values + FLOOR * values.mean()))
-        self.whitening = (axes / scale).T.float()
+        scale = torch.sqrt(values + FLOOR * values.mean())
+        self.matrix = (axes / scale).T.flip(0).float().contiguous()
 
     def forward(self, stage: Tensor) -> Tensor:
-        """Return the distance map."""
-        centred = stage - self.mean[:, None, None]
-        white = F.conv2d(centred, self.whitening[:, :, None, None])
-        return white.square().sum(1, keepdim=True)
+        """Return the whitened features."""
+        return F.conv2d(stage, self.matrix[:, :, None, None], -(self.matrix @ self.mean))
 
 
 class GlobalResidual(nn.Module):
-    """Mean square of what whole maps keep outside their principal components: (B, C, h, h) → (B, 1, h, h)."""
+    """Mean square of what whole maps keep outside their principal components: (B, R, h, h) → (B, 1, h, h)."""
 
-    mean: Tensor
-    reduction: Tensor
     centre: Tensor
     basis: Tensor
 
-    def __init__(self, channels: int, height: int, reduced: int, components: int) -> None:
+    def __init__(self, channels: int, height: int, components: int) -> None:
         super().__init__()
-        self.shape = (reduced, height, height)
-        size = reduced * height * height
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("reduction", torch.zeros(reduced, channels))
+        self.shape = (channels, height, height)
+        size = channels * height * height
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("basis", torch.zeros(components, size))
         self.fold_centre: Tensor | None = None  # (FOLDS, size), only while training
         self.fold_basis: Tensor | None = None  # (FOLDS, components, size)
 
-    def fit(self, stage: Tensor, folds: Tensor) -> None:
-        """Fit the channel reduction and the components to normal maps (N, C, h, h) of folds (N,)."""
-        local = LocalResidual(stage.shape[1])
-        local.fit(stage)
-        self.mean = local.mean
-        self.reduction = local.whitening[-self.shape[0] :] * stage.shape[1] ** 0.5  # largest axes come last
-        codes = self._codes(stage.float())
-        self.centre, self.basis = self._components(codes)
-        others = [codes[folds != fold] for fold in range(FOLDS)]
-        parts = [self._components(rest if len(rest) else codes) for rest in others]
+    def fit(self, codes: Tensor, folds: Tensor) -> None:
+        """Fit the components to normal maps (N, R, h, h) of folds (N,)."""
+        rows = codes.flatten(1)
+        self.centre, self.basis = self._components(rows)
+        others = [rows[folds != fold] for fold in range(FOLDS)]
+        parts = [self._components(rest if len(rest) else rows) for rest in others]
         self.fold_centre = torch.stack([centre for centre, _ in parts])
         self.fold_basis = torch.stack([basis for _, basis in parts])
 
-    def forward(self, stage: Tensor, folds: Tensor | None = None) -> Tensor:
+    def forward(self, codes: Tensor, folds: Tensor | None = None) -> Tensor:
         """Return the residual map; with `folds` (B,) each picture uses the components of its fold."""
-        codes = self._codes(stage)
+        rows = codes.flatten(1)
         if folds is None or self.fold_basis is None or self.fold_centre is None:
-            centred = codes - self.centre
+            centred = rows - self.centre
             residual = centred - centred @ self.basis.T @ self.basis
         else:
-            centred = codes - self.fold_centre[folds]
+            centred = rows - self.fold_centre[folds]
             every = torch.einsum("bd,fkd->bfk", centred, self.fold_basis)  # all folds: no (B, k, d) gather
             own = F.one_hot(folds, FOLDS).to(every.dtype)[:, :, None] * every
             residual = centred - torch.einsum("bfk,fkd->bd", own, self.fold_basis)
         return residual.unflatten(1, self.shape).square().mean(1, keepdim=True)
 
-    def _codes(self, stage: Tensor) -> Tensor:
-        centred = stage - self.mean[:, None, None]
-        return F.conv2d(centred, self.reduction[:, :, None, None]).flatten(1)
-
-    def _components(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def _components(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return centre (size,) and orthonormal rows (components, size), zero rows where there are fewer."""
-        centre = codes.mean(0)
-        centred = codes - centre
+        centre = rows.mean(0)
+        centred = rows - centre
         values, left = torch.linalg.eigh((centred @ centred.T).double())  # Gram: N is far below size
-        wanted = min(self.basis.shape[0], max(len(codes) // 2, 1))
+        wanted = min(self.basis.shape[0], max(len(rows) // 2, 1))
         keep = values[-wanted:] > 1e-6 * values[-1]
-        rows = left[:, -wanted:][:, keep].T.float() @ centred
+        axes = left[:, -wanted:][:, keep].T.float() @ centred
         basis = torch.zeros_like(self.basis)
-        basis[: len(rows)] = F.normalize(rows, dim=1)
+        basis[: len(axes)] = F.normalize(axes, dim=1)
         return centre, basis
 
 
 class ClosedForm(nn.Module):
-    """All evidence of a backbone's stages as standardised log maps (B, maps, M, M), and their logit."""
+    """Whitened stages, evidence maps and their logit; see the head of this file.
+
+    `codes` (channels per stage, the last two used by the global models with `shared` of them) are what the
+    reconstruction works on in the hybrid form: whitened, so that every channel counts alike.
+    """
 
     offset: Tensor
     scale: Tensor
     weight: Tensor
     bias: Tensor
 
-    def __init__(
-        self,
-        channels: Sequence[int],
-        heights: Sequence[int],
-        aggregation: Aggregation,
-        reduced: Sequence[int] = (16, 32),
-        components: Sequence[int] = (24, 48),
-    ) -> None:
+    def __init__(self, channels: Sequence[int], heights: Sequence[int], aggregation: Aggregation) -> None:
         super().__init__()
         self.aggregation = aggregation
-        self.local = nn.ModuleList(LocalResidual(c) for c in channels)
-        used = list(range(len(channels)))[-len(reduced) :]
-        self.stages_used = used
-        sizes = zip(reduced[-len(used) :], components[-len(used) :], strict=True)
+        self.codes = tuple(min(width, count) for width, count in zip(CODES, channels, strict=False))
+        self.codes += (CODES[-1],) * (len(channels) - len(self.codes))
+        self.whitening = nn.ModuleList(Whitening(count) for count in channels)
+        self.used = list(range(len(channels)))[-len(SHARED) :]
+        sizes = zip(self.used, SHARED[-len(self.used) :], COMPONENTS[-len(self.used) :], strict=True)
         self.overall = nn.ModuleList(
-            GlobalResidual(channels[i], heights[i], r, k) for i, (r, k) in zip(used, sizes, strict=True)
+            GlobalResidual(min(shared, channels[i]), heights[i], count) for i, shared, count in sizes
         )
-        self.maps = len(channels) + len(used)
+        self.maps = len(channels) + len(self.used)
         self.register_buffer("offset", torch.zeros(self.maps))
         self.register_buffer("scale", torch.ones(self.maps))
         self.register_buffer("weight", torch.zeros(2 * self.maps))
         self.register_buffer("bias", torch.zeros(()))
 
-    def forward(self, stages: list[Tensor], folds: Tensor | None = None) -> Tensor:
-        """Return the evidence (B, maps, M, M) float32, about 0 ± 1 on normals."""
-        with torch.autocast(self.offset.device.type, enabled=False):  # whitening needs all of float32
-            logs = self._logs([stage.float() for stage in stages], folds)
-            return (logs - self.offset[:, None, None]) * self.scale[:, None, None]
+    def whiten(self, stages: list[Tensor]) -> list[Tensor]:
+        """Return the whitened stages in float32, whatever the autocast."""
+        with torch.autocast(self.offset.device.type, enabled=False):
+            return [model(stage.float()) for model, stage in zip(self.whitening, stages, strict=True)]
+
+    def features(self, white: list[Tensor]) -> Tensor:
+        """Return the codes of all stages at one size, (B, Σ codes, M, M)."""
+        return self.aggregation([stage[:, :count] for stage, count in zip(white, self.codes, strict=True)])
+
+    def forward(self, white: list[Tensor], folds: Tensor | None = None) -> Tensor:
+        """Return the evidence (B, maps, M, M) float32 of whitened stages, about 0 ± 1 on normals."""
+        with torch.autocast(self.offset.device.type, enabled=False):
+            return (self._logs(white, folds) - self.offset[:, None, None]) * self.scale[:, None, None]
 
     def logit(self, evidence: Tensor) -> Tensor:
         """Return the logit difference (B, 1, M, M) of the evidence alone."""
@@ -165,16 +164,14 @@ class ClosedForm(nn.Module):
     @torch.no_grad()
     def fit(self, stages: list[Tensor], folds: Tensor) -> None:
         """Fit everything but the logit to normal features [(N, C_k, h_k, h_k)] of folds (N,)."""
-        for model, stage in zip(self.local, stages, strict=True):
+        for model, stage in zip(self.whitening, stages, strict=True):
             model.fit(stage)
-        for index, overall in zip(self.stages_used, self.overall, strict=True):
-            overall.fit(stages[index], folds)
-        step = 32
+        white = self.whiten(stages)
+        for index, overall in zip(self.used, self.overall, strict=True):
+            overall.fit(white[index][:, : overall.shape[0]], folds)
+        parts = zip(*(stage.split(STEP) for stage in white), strict=True)
         logs = torch.cat(
-            [
-                self._logs([s[i : i + step].float() for s in stages], folds[i : i + step])
-                for i in range(0, len(folds), step)
-            ]
+            [self._logs(list(part), fold) for part, fold in zip(parts, folds.split(STEP), strict=True)]
         )
         self.offset = logs.mean((0, 2, 3))
         self.scale = 1 / logs.std((0, 2, 3)).clamp_min(1e-3)
@@ -196,12 +193,13 @@ class ClosedForm(nn.Module):
             solution = solution - torch.linalg.solve(rows.T @ weighted / len(rows) + penalty, gradient)
         self.weight, self.bias = solution[:-1].float(), solution[-1].float()
 
-    def _logs(self, stages: list[Tensor], folds: Tensor | None) -> Tensor:
-        squares = [model(stage) for model, stage in zip(self.local, stages, strict=True)]
+    def _logs(self, white: list[Tensor], folds: Tensor | None) -> Tensor:
+        squares = [stage.square().mean(1, keepdim=True) for stage in white]  # Mahalanobis distance / C
         squares += [
-            overall(stages[i], folds) for i, overall in zip(self.stages_used, self.overall, strict=True)
+            overall(white[index][:, : overall.shape[0]], folds)
+            for index, overall in zip(self.used, self.overall, strict=True)
         ]
-        origin = [*range(len(stages)), *self.stages_used]
+        origin = [*range(len(white)), *self.used]
         return torch.cat(
             [self.aggregation.resize(torch.log(s + 1e-6), i) for s, i in zip(squares, origin, strict=True)],
             dim=1,

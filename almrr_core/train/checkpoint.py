@@ -92,4 +92,3 @@ def _wrong(folder: Path, what: str) -> StationError:
         f"The training in {folder} cannot be resumed: {what}.",
         "Start it again without --resume, or with the options it was started with.",
     )
-

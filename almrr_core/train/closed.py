@@ -24,7 +24,7 @@ def fit_closed_form(session: Session) -> None:
     model, generator = session.model, session.generator
     model.eval()
     survey = session.pool.survey(SURVEY, generator)
-    parts = [model.backbone(images) for images in survey.images.split(CHUNK)]
+    parts = [session.stages(images) for images in survey.images.split(CHUNK)]
     stages = [torch.cat(stage) for stage in zip(*parts, strict=True)]
     own = len(session.split.train) >= FOLDS
     numbers = survey.owners if own else torch.arange(len(survey.owners), device=session.device)
@@ -39,5 +39,6 @@ def _simulated(session: Session) -> tuple[Tensor, Tensor]:
     batch = session.pool.sample(CHUNK, session.generator)
     made = simulate(batch.images, session.textures, session.generator, AnomalyOptions())
     model = session.model
-    evidence = model.closed_form(model.backbone(made.images), batch.owners % FOLDS)
+    white = model.closed_form.whiten(session.stages(made.images))
+    evidence = model.closed_form(white, batch.owners % FOLDS)
     return evidence, F.adaptive_avg_pool2d(made.masks, evidence.shape[-2:])

@@ -27,7 +27,7 @@ from almrr_core.train.state import TrainState, copy_of
 
 RATES = {Profile.COMPACT: 1e-3, Profile.PAPER: 3e-4}
 CHECKPOINT_SECONDS = 60.0
-CLIP = 1.0  # largest gradient norm
+CLIP = 10.0  # largest gradient norm
 
 Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
@@ -36,10 +36,10 @@ Cancelled = Callable[[], bool]
 def train(job: TrainJob, progress: Report | None = None, cancelled: Cancelled | None = None) -> Card:
     """Train on the job's normals and leave its bundle; returns the bundle's card.
 
-    `progress` is called after every step, `cancelled` before it; a cancelled training keeps its checkpoint and
-    raises TRAINING_CANCELLED. A loss that is not finite raises TRAINING_DIVERGED with the last good state kept.
-    The hybrid form leaves a usable bundle as soon as its closed form is fitted. Runs with the same job, steps and
-    seed on the same CPU and thread count give the same weights.
+    `progress` is called after every step, `cancelled` before it; a cancelled training keeps its checkpoint
+    and raises TRAINING_CANCELLED. A loss that is not finite raises TRAINING_DIVERGED with the last good state
+    kept. The hybrid form leaves a usable bundle as soon as its closed form is fitted. Runs with the same job,
+    steps and seed on the same CPU and thread count give the same weights.
     """
     report = progress or (lambda _: None)
     with _repeatable(), _named_memory():
@@ -160,11 +160,10 @@ def _losses(session: Session) -> LossParts:
     options = AnomalyOptions(families) if families else AnomalyOptions()
     made = simulate(normal, session.textures, generator, options)
     changed = made.families >= 0
+    stages = session.stages(made.images)  # in float32: whitening would magnify bf16's rounding
     with torch.autocast(session.device.type, torch.bfloat16, enabled=session.device.type == "cuda"):
-        with torch.no_grad():
-            stages = model.backbone(made.images)
         output = model.judge(stages, batch.owners % FOLDS)
-        target = _targets(session, output.features, normal, changed)
+    target = _targets(session, output.features, normal, changed)
     logit = upsample(output.logit.float(), job.geometry.input_size)
     return LossParts(
         reconstruction_loss(output.repaired.float(), target.float()),
@@ -178,8 +177,8 @@ def _targets(session: Session, features: Tensor, normal: Tensor, changed: Tensor
     """Return φ: the features of the normal pictures, computed only where an anomaly changed them."""
     target = features.detach().clone()
     if changed.any():
-        model = session.model
-        target[changed] = model.aggregation(model.backbone(normal[changed])).to(target.dtype)
+        repaired = session.model.features(session.stages(normal[changed]))
+        target[changed] = repaired.to(target.dtype)
     return target
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from almrr_core.data.folders import find_normals
 from almrr_core.data.sampler import NormalPool
 from almrr_core.data.samples import Split, sample_inputs, split_normals
 from almrr_core.data.textures import FolderTextures, ProceduralTextures, TextureSource
 from almrr_core.models.almrr import WIDTHS, Almrr
-from almrr_core.models.backbone import Backbone, build_backbone
+from almrr_core.models.backbone import Backbone, build_backbone, folded
 from almrr_core.models.bundle import round_backbone
 from almrr_core.models.weights import find_weights, load_weights, weights_hash
 from almrr_core.runtime.engine import resolve_device
@@ -23,7 +23,8 @@ from almrr_core.train.job import TrainJob
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One training's long-lived objects; `held_out` are the frames' tiles, uint8 (n, 3, S, S) each."""
+    """One training's long-lived objects; `held_out` are the frames' tiles, uint8 (n, 3, S, S)
+    each; `frozen` is the model's backbone in the form that is fastest to run."""
 
     job: TrainJob
     device: torch.device
@@ -33,7 +34,14 @@ class Session:
     textures: TextureSource
     model: Almrr
     generator: torch.Generator
+    frozen: nn.Module
     started: float = field(default_factory=time.monotonic)
+
+    @torch.no_grad()
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Return the backbone's stages of images (B, 3, S, S), by its folded form: exact, and faster."""
+        found: list[Tensor] = self.frozen(images.contiguous(memory_format=torch.channels_last))
+        return [stage.contiguous() for stage in found]
 
     @property
     def backbone_hash(self) -> str:
@@ -72,6 +80,7 @@ def prepare(job: TrainJob) -> Session:
         textures,
         model,
         generator,
+        folded(model.backbone).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         started,
     )
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from almrr_core.errors import StationError
 from almrr_core.models.aggregation import Aggregation, aggregate_reference
 from almrr_core.models.almrr import Almrr, Form, anomaly_probability, compact, paper, upsample
 from almrr_core.models.backbone import build_backbone
@@ -158,3 +159,9 @@ def test_the_papers_map_ranks_pixels_as_the_raw_score_does() -> None:
     inside = anomaly_probability(logit, 8)
     assert ((inside > 0) & (inside < 1)).all()
     assert torch.equal(inside.flatten().argsort(), upsample(logit, 8).flatten().argsort())
+
+
+@pytest.mark.parametrize("size", [64, 100, 0])
+def test_an_input_size_the_model_cannot_halve_is_refused(size: int) -> None:
+    with pytest.raises(StationError, match="input size"):
+        compact(build_backbone("resnet18"), Form.PAPER, size)
