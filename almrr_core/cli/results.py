@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from almrr_core.cli.console import utf8
-from almrr_core.files import write_atomic
+from almrr_core.files import write_atomic, write_failed
 
 APP = "almrr-line-inspector"
 
@@ -26,7 +26,11 @@ def to_line(value: object) -> str:
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
     """Write a command's result atomically as indented UTF-8 JSON; raises WRITE_FAILED."""
-    write_atomic(path, utf8(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"))
+    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        write_atomic(path, utf8(text + "\n"))
+    except OSError as error:  # of a path that goes through a file
+        raise write_failed(path, error) from error
 
 
 def error_result(code: str, sentence: str, remedy: str = "") -> dict[str, Any]:

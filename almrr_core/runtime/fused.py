@@ -30,8 +30,7 @@ class Fused(nn.Module):
         """Return the raw logit difference."""
         # channels last: its pooling and convolutions are a fifth faster, and the stages inherit it
         stages = self.twin.backbone(images.contiguous(memory_format=torch.channels_last))
-        logit = self.twin.judge([stage.contiguous() for stage in stages]).logit
-        return logit
+        return self.twin.judge([stage.contiguous() for stage in stages]).logit
 
 
 @torch.no_grad()

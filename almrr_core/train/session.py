@@ -62,6 +62,8 @@ def prepare(job: TrainJob) -> Session:
     """
     started = time.monotonic()
     device = resolve_device(job.device)
+    if device.type == "cuda":  # normals' scores must be those of the CPU; the trained parts use bf16
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     split = split_normals(find_normals(job.data), geometry=job.geometry)
     backbone = _backbone(job)
     textures: TextureSource = (

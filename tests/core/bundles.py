@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -21,6 +23,15 @@ TINY = Widths(reduced=8, dim=16, depth=1, decoder=(8, 8, 8), refinement=4, featu
 SIDE = 128
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny models gain nothing from more threads, and lose much where other processes compute too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def tiny_model(form: Form = Form.HYBRID, seed: int = 0, backbone: str = "resnet18") -> Almrr:
     """A small ALMRR at 128 pixels on the first two stages, in eval mode, all of it off its initial values."""
     with torch.random.fork_rng(devices=[]):
@@ -35,27 +46,26 @@ def look_trained(model: Almrr, seed: int) -> None:
     """Move norms, zero starts and closed form off their initial values; the model is left in eval mode."""
     random = torch.Generator().manual_seed(seed)
 
-    def near(tensor: torch.Tensor, middle: float, spread: float) -> torch.Tensor:
-        return middle + spread * torch.rand(tensor.shape, generator=random)
+    def draw(tensor: torch.Tensor, low: float, high: float) -> None:
+        tensor.copy_(low + (high - low) * torch.rand(tensor.shape, generator=random))
 
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for tensor, middle, spread in (
-                (module.weight, 0.7, 0.6),
-                (module.bias, -0.2, 0.4),
-                (module.running_mean, -0.2, 0.4),
-                (module.running_var, 0.6, 0.8),
-            ):
-                assert tensor is not None
-                tensor.copy_(near(tensor, middle, spread))
-    model.refinement.out.weight.copy_(near(model.refinement.out.weight, -0.1, 0.2))
+            module.momentum = 1.0  # the refinement's statistics become those of the pictures below
+            draw(module.weight, 0.7, 1.3)
+            draw(module.bias, -0.2, 0.2)
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            draw(module.running_mean, -0.2, 0.2)
+            draw(module.running_var, 0.6, 1.4)
+    draw(model.refinement.out.weight, -0.3, 0.3)
+    images = torch.rand(8, 3, model.input_size, model.input_size, generator=random)
     if model.form is Form.HYBRID:
-        model.eval()
-        images = torch.rand(8, 3, model.input_size, model.input_size, generator=random)
-        stages = model.backbone(images)
-        model.closed_form.fit(stages, torch.arange(8) % 4)
-        model.closed_form.weight.copy_(near(model.closed_form.weight, -0.2, 0.5))
-        model.closed_form.bias.copy_(near(model.closed_form.bias, -0.5, 0.2))
+        model.closed_form.fit(model.backbone(images), torch.arange(8) % 4)
+        draw(model.closed_form.weight, -0.2, 0.3)
+        draw(model.closed_form.bias, -0.5, -0.3)
+    model.train()
+    model(images)
     model.eval()
 
 

@@ -29,8 +29,9 @@ from almrr_core.models.golden import Golden
 from almrr_core.models.weights import pack
 from almrr_core.runtime.engine import golden_of
 from almrr_core.types import Box, Geometry
-from tests.core.bundles import SIDE, card_of, look_trained, make_bundle, pictures_of, tiny_model
+from tests.core.bundles import SIDE, card_of, look_trained, make_bundle, one_thread, pictures_of, tiny_model
 
+pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 FILES = ("card.json", "weights.safetensors", "golden.npz", "backbone.safetensors")
 
 

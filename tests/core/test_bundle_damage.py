@@ -21,8 +21,9 @@ from almrr_core.models.backbone import build_backbone
 from almrr_core.models.bundle import Card, build_model, read_bundle, read_card
 from almrr_core.models.card import sealed
 from almrr_core.models.weights import pack
-from tests.core.bundles import SIDE, make_bundle, tiny_model
+from tests.core.bundles import SIDE, make_bundle, one_thread, tiny_model
 
+pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 FILES = ("card.json", "weights.safetensors", "golden.npz", "backbone.safetensors")
 
 
