@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def write_atomic(path: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise write_failed(path, error) from error
 
 
@@ -50,9 +51,12 @@ def read_json(path: Path) -> Any:
 def folder_in_one_step(target: Path) -> Iterator[Path]:
     """Yield `<target>.partial` to be filled; on success it replaces `target`, else it is removed.
 
-    An older `target` is moved aside first and put back if the final rename fails.
+    An older `target` is moved aside first and put back if the final rename fails, or by the next call if the
+    process was killed between the two renames.
     """
-    partial = target.with_name(target.name + ".partial")
+    partial, aside = (target.with_name(target.name + end) for end in (".partial", ".old"))
+    if aside.exists() and not target.exists():
+        aside.replace(target)
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)

@@ -70,7 +70,7 @@ def test_import_contracts_are_kept() -> None:
         ("data/__init__.py", "import almrr_core.models", "Layers of almrr_core"),
         ("unplanned.py", "", "Layers of almrr_core"),
         ("files.py", "import torch", "torch only where tensors live"),
-        ("cli.py", "import app.compose", "almrr_core knows no window"),
+        ("cli/__init__.py", "import app.compose", "almrr_core knows no window"),
         ("runtime/__init__.py", "from PySide6 import QtCore", "almrr_core knows no window"),
     ],
 )

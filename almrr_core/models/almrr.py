@@ -123,7 +123,8 @@ class Almrr(nn.Module):
     def features(self, stages: list[Tensor]) -> Tensor:
         """Return F (B, C, M, M): what the reconstruction takes in and, of normal pictures, should give."""
         if self.form is Form.PAPER:
-            return self.aggregation(stages)
+            joined: Tensor = self.aggregation(stages)
+            return joined
         return self.closed_form.features(self.closed_form.whiten(stages))
 
     def closed_logit(self, images: Tensor) -> Tensor:
@@ -132,8 +133,8 @@ class Almrr(nn.Module):
         return self.closed_form.logit(self.closed_form(white))
 
     def _refine(self, evidence: list[Tensor]) -> Tensor:
-        normal, anomaly = self.refinement(torch.cat(evidence, dim=1)).chunk(2, dim=1)
-        return anomaly - normal
+        logits: Tensor = self.refinement(torch.cat(evidence, dim=1))  # (B, 2, M, M): normal, anomaly
+        return logits[:, 1:] - logits[:, :1]
 
     def _distances(self, features: Tensor, repaired: Tensor) -> Tensor:
         """Return 1 − cosine similarity per stage, (B, stages, M, M)."""

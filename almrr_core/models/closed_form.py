@@ -17,7 +17,8 @@ fitted on FOLDS subsets, each without its own fold, and training asks for the on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +98,8 @@ class GlobalResidual(nn.Module):
             every = torch.einsum("bd,fkd->bfk", centred, self.fold_basis)  # all folds: no (B, k, d) gather
             own = F.one_hot(folds, FOLDS).to(every.dtype)[:, :, None] * every
             residual = centred - torch.einsum("bfk,fkd->bd", own, self.fold_basis)
-        return residual.unflatten(1, self.shape).square().mean(1, keepdim=True)
+        squares: Tensor = residual.unflatten(1, self.shape).square()
+        return squares.mean(1, keepdim=True)
 
     def _components(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return centre (size,) and orthonormal rows (components, size), zero rows where there are fewer."""
@@ -129,26 +131,33 @@ class ClosedForm(nn.Module):
         self.aggregation = aggregation
         self.codes = tuple(min(width, count) for width, count in zip(CODES, channels, strict=False))
         self.codes += (CODES[-1],) * (len(channels) - len(self.codes))
-        self.whitening = nn.ModuleList(Whitening(count) for count in channels)
+        whitening = [Whitening(count) for count in channels]
         self.used = list(range(len(channels)))[-len(SHARED) :]
         sizes = zip(self.used, SHARED[-len(self.used) :], COMPONENTS[-len(self.used) :], strict=True)
-        self.overall = nn.ModuleList(
-            GlobalResidual(min(shared, channels[i]), heights[i], count) for i, shared, count in sizes
-        )
+        overall = [GlobalResidual(min(shared, channels[i]), heights[i], count) for i, shared, count in sizes]
+        self.whitening, self.overall = nn.ModuleList(whitening), nn.ModuleList(overall)
         self.maps = len(channels) + len(self.used)
         self.register_buffer("offset", torch.zeros(self.maps))
         self.register_buffer("scale", torch.ones(self.maps))
         self.register_buffer("weight", torch.zeros(2 * self.maps))
         self.register_buffer("bias", torch.zeros(()))
 
+    def _models(self) -> tuple[list[Whitening], list[tuple[int, GlobalResidual]]]:
+        """Return the parts by their types: the whitenings, and the global models with their stages."""
+        overall = cast(Iterable[GlobalResidual], self.overall)
+        return list(cast(Iterable[Whitening], self.whitening)), list(zip(self.used, overall, strict=True))
+
     def whiten(self, stages: list[Tensor]) -> list[Tensor]:
         """Return the whitened stages in float32, whatever the autocast."""
         with torch.autocast(self.offset.device.type, enabled=False):
-            return [model(stage.float()) for model, stage in zip(self.whitening, stages, strict=True)]
+            return [model(stage.float()) for model, stage in zip(self._models()[0], stages, strict=True)]
 
     def features(self, white: list[Tensor]) -> Tensor:
         """Return the codes of all stages at one size, (B, Σ codes, M, M)."""
-        return self.aggregation([stage[:, :count] for stage, count in zip(white, self.codes, strict=True)])
+        wide: Tensor = self.aggregation(
+            [stage[:, :count] for stage, count in zip(white, self.codes, strict=True)]
+        )
+        return wide
 
     def forward(self, white: list[Tensor], folds: Tensor | None = None) -> Tensor:
         """Return the evidence (B, maps, M, M) float32 of whitened stages, about 0 ± 1 on normals."""
@@ -164,10 +173,11 @@ class ClosedForm(nn.Module):
     @torch.no_grad()
     def fit(self, stages: list[Tensor], folds: Tensor) -> None:
         """Fit everything but the logit to normal features [(N, C_k, h_k, h_k)] of folds (N,)."""
-        for model, stage in zip(self.whitening, stages, strict=True):
+        whitening, overalls = self._models()
+        for model, stage in zip(whitening, stages, strict=True):
             model.fit(stage)
         white = self.whiten(stages)
-        for index, overall in zip(self.used, self.overall, strict=True):
+        for index, overall in overalls:
             overall.fit(white[index][:, : overall.shape[0]], folds)
         parts = zip(*(stage.split(STEP) for stage in white), strict=True)
         logs = torch.cat(
@@ -196,8 +206,7 @@ class ClosedForm(nn.Module):
     def _logs(self, white: list[Tensor], folds: Tensor | None) -> Tensor:
         squares = [stage.square().mean(1, keepdim=True) for stage in white]  # Mahalanobis distance / C
         squares += [
-            overall(white[index][:, : overall.shape[0]], folds)
-            for index, overall in zip(self.used, self.overall, strict=True)
+            overall(white[index][:, : overall.shape[0]], folds) for index, overall in self._models()[1]
         ]
         origin = [*range(len(white)), *self.used]
         return torch.cat(

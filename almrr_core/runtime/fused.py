@@ -11,6 +11,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from almrr_core.models.almrr import Almrr, Form
 from almrr_core.models.backbone import folded
@@ -41,7 +42,8 @@ def fuse(model: Almrr) -> nn.Module:
     in the paper's form the expansion becomes the channel mean that alone is used of it.
     """
     twin = copy.deepcopy(model).requires_grad_(False).eval()
-    twin.backbone = folded(twin.backbone).to(memory_format=torch.channels_last)
+    twin.backbone = folded(twin.backbone)
+    convert_conv2d_weight_memory_format(twin.backbone, torch.channels_last)
     _fold_sequences(twin.refinement)
     _merge_reduction(twin.reconstruction)
     if twin.form is Form.PAPER:
@@ -65,7 +67,7 @@ def _merge_reduction(part: Reconstruction) -> None:
         return
     assert reduction.bias is not None
     assert tokens.bias is not None
-    merged = nn.Conv2d(reduction.in_channels, tokens.out_channels, TOKEN, TOKEN)
+    merged = nn.Conv2d(reduction.in_channels, tokens.out_channels, TOKEN, TOKEN).to(tokens.weight)
     assert merged.bias is not None
     inner = reduction.weight[:, :, 0, 0]
     merged.weight.copy_(torch.einsum("orhw,rc->ochw", tokens.weight, inner))
@@ -76,7 +78,7 @@ def _merge_reduction(part: Reconstruction) -> None:
 def _channel_mean(expansion: nn.Conv2d) -> nn.Conv2d:
     """Return the convolution to one channel that gives the mean over the expansion's channels."""
     assert expansion.bias is not None
-    mean = nn.Conv2d(expansion.in_channels, 1, 1)
+    mean = nn.Conv2d(expansion.in_channels, 1, 1).to(expansion.weight)
     assert mean.bias is not None
     mean.weight.copy_(expansion.weight.mean(0, keepdim=True))
     mean.bias.copy_(expansion.bias.mean(0, keepdim=True))

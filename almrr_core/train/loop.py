@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from almrr_core.data.anomalies import AnomalyOptions, rotate_normals, simulate
-from almrr_core.data.families import PERLIN
+from almrr_core.data.train_families import PERLIN
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.almrr import Form, Profile, upsample
 from almrr_core.models.bundle import Card
@@ -123,7 +123,7 @@ class _Loop:
         values = torch.stack([parts.reconstruction, parts.focal, parts.dice]).tolist()
         state.optimiser.zero_grad(set_to_none=True)
         total = parts.total
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         norm = nn.utils.clip_grad_norm_(state.parameters, CLIP)
         if not torch.isfinite(total) or not torch.isfinite(norm):
             self._stop(ErrorCode.TRAINING_DIVERGED, "The training's loss is not a finite number any more")

@@ -93,8 +93,7 @@ def _backbone(job: TrainJob) -> Backbone:
     else:
         backbone = build_backbone(job.chosen_backbone)
         load_weights(backbone, find_weights(job.chosen_backbone, job.weights))
-    if packs(job):
-        round_backbone(backbone)  # what is judged with later is what is trained with
+    round_backbone(backbone)  # what is judged with later is what is trained with
     return backbone
 
 

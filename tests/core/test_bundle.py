@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from almrr_core.errors import ErrorCode, StationError
+from almrr_core.errors import ErrorCode
 from almrr_core.models import bundle
 from almrr_core.models.almrr import Form, Profile, compact
 from almrr_core.models.backbone import build_backbone
@@ -29,18 +28,19 @@ from almrr_core.models.golden import Golden
 from almrr_core.models.weights import pack
 from almrr_core.runtime.engine import golden_of
 from almrr_core.types import Box, Geometry
-from tests.core.bundles import SIDE, card_of, look_trained, make_bundle, one_thread, pictures_of, tiny_model
+from tests.core.bundles import (
+    FILES,
+    SIDE,
+    card_of,
+    fault_of,
+    look_trained,
+    make_bundle,
+    one_thread,
+    pictures_of,
+    tiny_model,
+)
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
-FILES = ("card.json", "weights.safetensors", "golden.npz", "backbone.safetensors")
-
-
-def fault_of(act: Callable[[], object]) -> StationError:
-    with pytest.raises(StationError) as caught:
-        act()
-    assert caught.value.sentence.endswith(".")
-    assert caught.value.remedy.endswith(".")
-    return caught.value
 
 
 @pytest.fixture

@@ -21,10 +21,9 @@ from almrr_core.models.backbone import build_backbone
 from almrr_core.models.bundle import Card, build_model, read_bundle, read_card
 from almrr_core.models.card import sealed
 from almrr_core.models.weights import pack
-from tests.core.bundles import SIDE, make_bundle, one_thread, tiny_model
+from tests.core.bundles import FILES, SIDE, fault_of, make_bundle, one_thread, tiny_model
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
-FILES = ("card.json", "weights.safetensors", "golden.npz", "backbone.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +42,6 @@ def good(pristine: dict[str, bytes], tmp_path: Path) -> Path:
     for name, content in pristine.items():
         (folder / name).write_bytes(content)
     return folder
-
-
-def fault_of(act: Callable[[], object]) -> StationError:
-    with pytest.raises(StationError) as caught:
-        act()
-    assert caught.value.sentence.endswith(".")
-    assert caught.value.remedy.endswith(".")
-    return caught.value
 
 
 def load(folder: Path) -> Almrr:

@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from almrr_core.models.aggregation import Aggregation
-from almrr_core.models.closed_form import FLOOR, FOLDS, SMOOTH, ClosedForm, GlobalResidual, LocalResidual
+from almrr_core.models.closed_form import FLOOR, FOLDS, SMOOTH, ClosedForm, GlobalResidual, Whitening
 
 
 def features(n: int, c: int, h: int, rank: int = 6) -> torch.Tensor:
@@ -17,57 +17,59 @@ def features(n: int, c: int, h: int, rank: int = 6) -> torch.Tensor:
     return torch.einsum("nr,rchw->nchw", torch.randn(n, rank), parts) + 0.3 * torch.randn(n, c, h, h) + 1.0
 
 
-def test_local_residual_is_the_mahalanobis_distance() -> None:
+def test_whitening_gives_the_mahalanobis_distance_and_the_principal_axes_first() -> None:
     normals, fresh = features(20, 6, 8), features(3, 6, 8)
-    model = LocalResidual(6)
+    model = Whitening(6)
     model.fit(normals)
     rows = normals.permute(0, 2, 3, 1).reshape(-1, 6).double().numpy()
-    covariance = np.cov(rows.T, bias=True)
-    covariance += FLOOR * np.trace(covariance) / 6 * np.eye(6)
+    raw = np.cov(rows.T, bias=True)
+    covariance = raw + FLOOR * np.trace(raw) / 6 * np.eye(6)
     centred = fresh.permute(0, 2, 3, 1).double().numpy() - rows.mean(0)
-    expected = np.einsum("nhwc,cd,nhwd->nhw", centred, np.linalg.inv(covariance), centred) / 6
-    np.testing.assert_allclose(model(fresh)[:, 0].numpy(), expected, rtol=1e-3)
+    expected = np.einsum("nhwc,cd,nhwd->nhw", centred, np.linalg.inv(covariance), centred)
+    np.testing.assert_allclose(model(fresh).square().sum(1).numpy(), expected, rtol=1e-3)
+    spread = np.linalg.norm(np.linalg.inv(model.matrix.double().numpy()), axis=0)
+    assert (np.diff(spread) <= 1e-6).all(), "the first code channels must be the largest axes"
 
 
 def test_global_residual_forgets_what_normal_pictures_share() -> None:
     everything = features(68, 8, 8)
-    model = GlobalResidual(8, 8, reduced=8, components=12)
+    model = GlobalResidual(8, 8, components=12)
     model.fit(everything[:64], torch.arange(64) % FOLDS)
     normal = everything[64:]
     odd = normal.clone()
     odd[:, :, 2:4, 2:4] += 3 * torch.randn(4, 8, 1, 1)
     rise = model(odd) / model(normal)
     assert rise[:, 0, 2:4, 2:4].mean() > 3 * rise[:, 0, 5:, 5:].mean()
-    basis = model.basis @ model.basis.T
-    torch.testing.assert_close(basis, torch.eye(12), atol=1e-4, rtol=0)
+    torch.testing.assert_close(model.basis @ model.basis.T, torch.eye(12), atol=1e-4, rtol=0)
 
 
 def test_folds_show_a_picture_the_components_that_never_saw_it() -> None:
     normals = torch.randn(24, 6, 8, 8)  # nothing in common: in-sample residuals are far too small
-    model = GlobalResidual(6, 8, reduced=6, components=12)
+    model = GlobalResidual(6, 8, components=12)
     folds = torch.arange(24) % FOLDS
     model.fit(normals, folds)
     in_sample, honest = model(normals).mean(), model(normals, folds).mean()
     fresh = model(torch.randn(24, 6, 8, 8)).mean()
     assert in_sample < 0.8 * fresh
     assert abs(honest / fresh - 1) < 0.1
-    alone = GlobalResidual(6, 8, reduced=6, components=12)
-    alone.mean, alone.reduction = model.mean, model.reduction
-    alone.centre, alone.basis = alone._components(model._codes(normals[folds != 1]))
+    alone = GlobalResidual(6, 8, components=12)
+    alone.fit(normals[folds != 1], torch.zeros(18, dtype=torch.long))
     torch.testing.assert_close(model(normals, folds)[1], alone(normals)[1], atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_very_few_pictures_give_finite_evidence(count: int) -> None:
-    model = ClosedForm((4, 6), (16, 8), Aggregation(64, (16, 8)), reduced=(3, 4), components=(2, 3))
+    model = ClosedForm((4, 6), (16, 8), Aggregation(64, (16, 8)))
     stages = [torch.randn(count, 4, 16, 16), torch.randn(count, 6, 8, 8)]
     model.fit(stages, torch.arange(count) % FOLDS)
-    assert torch.isfinite(model(stages)).all()
-    assert torch.isfinite(model([torch.zeros(1, 4, 16, 16), torch.zeros(1, 6, 8, 8)])).all()
+    for given in (stages, [torch.zeros(1, 4, 16, 16), torch.zeros(1, 6, 8, 8)]):
+        white = model.whiten(given)
+        assert torch.isfinite(model(white)).all()
+        assert torch.isfinite(model.features(white)).all()
 
 
 def test_logit_is_a_logistic_regression_on_evidence_and_its_local_means() -> None:
-    model = ClosedForm((4, 6), (16, 8), Aggregation(64, (16, 8)), reduced=(3, 4), components=(2, 3))
+    model = ClosedForm((4, 6), (16, 8), Aggregation(64, (16, 8)))
     evidence = torch.randn(6, model.maps, 16, 16)
     masks = (evidence[:, :1] + 0.5 * evidence[:, 2:3] + torch.randn(6, 1, 16, 16) > 1.5).float()
     decay = 1e-3

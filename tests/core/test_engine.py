@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from almrr_core.errors import ErrorCode, StationError
+from almrr_core.data.tiling import cut
+from almrr_core.errors import ErrorCode
 from almrr_core.files import sha256_of
 from almrr_core.judge import frame_score
 from almrr_core.models.almrr import Almrr, Form, upsample
@@ -19,7 +21,7 @@ from almrr_core.models.card import sealed
 from almrr_core.models.weights import pack
 from almrr_core.runtime.engine import Engine, golden_of, resolve_device
 from almrr_core.types import Box, Geometry
-from tests.core.bundles import SIDE, make_bundle, one_thread, pictures_of, tiny_model
+from tests.core.bundles import SIDE, fault_of, make_bundle, one_thread, pictures_of, tiny_model
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 TILED = Geometry(input_size=SIDE, tile=150, overlap=40, scale=0.9)
@@ -51,11 +53,8 @@ def picture(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
     return np.random.default_rng(height * width).integers(0, 256, shape, dtype=np.uint8)
 
 
-def fault_code(act: object) -> ErrorCode:
-    assert callable(act)
-    with pytest.raises(StationError) as caught:
-        act()
-    return caught.value.code
+def fault_code(act: Callable[[], object]) -> ErrorCode:
+    return fault_of(act).code
 
 
 # The self-test.
@@ -96,10 +95,9 @@ def spoil(folder: Path, by: float) -> None:
 def test_other_logits_than_the_golden_ones_are_refused_with_the_difference(tmp_path: Path) -> None:
     make_bundle(tmp_path / "b", tiny_model())
     spoil(tmp_path / "b", 0.25)
-    with pytest.raises(StationError) as caught:
-        Engine.load(tmp_path / "b")
-    assert caught.value.code is ErrorCode.BUNDLE_DAMAGED
-    assert "0.25" in caught.value.sentence
+    fault = fault_of(lambda: Engine.load(tmp_path / "b"))
+    assert fault.code is ErrorCode.BUNDLE_DAMAGED
+    assert "0.25" in fault.sentence
     engine = Engine.load(tmp_path / "b", verify=False)
     assert engine.golden_difference() == pytest.approx(0.25, abs=1e-3)
 
@@ -160,8 +158,6 @@ def test_any_picture_gets_a_map_of_its_size_and_a_finite_score(
 
 
 def test_the_score_is_the_largest_over_the_tiles(tiled: Engine) -> None:
-    from almrr_core.data.tiling import cut
-
     frame = picture(300, 420)
     tiles, layout = cut(frame, TILED)
     assert len(layout.origins) > 4

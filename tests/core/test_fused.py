@@ -37,10 +37,20 @@ def test_the_fused_form_gives_the_plain_logits(backbone: str, form: Form, widths
     with torch.inference_mode():
         wanted, ours = model(images), fused(images)
     assert ours.shape == wanted.shape == (2, 1, SIDE // 4, SIDE // 4)
-    assert wanted.std() > 1e-2, f"seed {seed}: nothing to compare"
+    assert wanted.std() > 1e-3, f"seed {seed}: nothing to compare"
     difference = ((ours - wanted).abs() / (1 + wanted.abs())).max().item()
     assert difference <= 1e-4, f"seed {seed}: {difference}"
     assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_the_papers_fused_form_is_exact(widths: str) -> None:
+    seed = int(torch.randint(2**31, ()))
+    model = trained_like("resnet18", Form.PAPER, WIDTHS[widths], seed).double()
+    images = torch.rand(2, 3, SIDE, SIDE, dtype=torch.float64)
+    with torch.inference_mode():
+        difference = (fuse(model)(images) - model(images)).abs().max().item()
+    assert difference <= 1e-12, f"seed {seed}: {difference}"
 
 
 def test_batch_norms_and_the_reduction_are_gone() -> None:

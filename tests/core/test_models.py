@@ -133,7 +133,7 @@ def test_every_profile_and_form_judges_and_learns(make: object, form: Form) -> N
     images = torch.rand(2, 3, 128, 128)
     output = model.train().judge(model.backbone(images), torch.zeros(2, dtype=torch.long))
     assert output.logit.shape == (2, 1, 32, 32)
-    assert output.features.shape == output.repaired.shape == (2, 448, 32, 32)
+    assert output.features.shape == output.repaired.shape == (2, sum(model.parts), 32, 32)
     (output.logit.square().mean() + output.repaired.square().mean() + output.logit.mean()).backward()
     assert all(p.grad is None for p in model.backbone.parameters()), "the backbone must stay frozen"
     assert model.refinement.out.weight.grad.abs().sum() > 0

@@ -28,7 +28,7 @@ def engine(geometry: Geometry, review: float = 0.5, fail: float = 0.8) -> Engine
 
     def maps(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert tiles.shape[1:] == (geometry.input_size, geometry.input_size, 3)
-        return tiles[..., 0] / np.float32(255)
+        return np.divide(tiles[..., 0], 255, dtype=np.float32)
 
     card = SimpleNamespace(geometry=geometry)
     return cast(Engine, SimpleNamespace(card=card, limits=Limits(review, fail, fail), maps=maps))
@@ -114,7 +114,7 @@ def test_tiles_are_measured_at_full_resolution_and_one_by_one(data: DataSet) -> 
         for top in (0, 90 - SIDE):
             for left in (0, 48, 150 - SIDE):
                 window = np.s_[top : top + SIDE, left : left + SIDE]
-                scores.append(frame_score(picture[window] / np.float32(255)))
+                scores.append(frame_score(np.divide(picture[window], 255, dtype=np.float32)))
                 labels.append(bool(mask[window].any()))
         pixels.append(picture.ravel() / np.float32(255))
         truth.append(mask.ravel())

@@ -254,11 +254,8 @@ def scan_backward(
     softplus: bool, gate: bool, kept: Array, g: Array, du: Array, ddelta: Array, dz: Array,
     dA: Array, dB: Array, dC: Array, dD: Array, start: int, stop: int,
 ) -> None:  # fmt: skip
-    """Gradients for the items start..stop from `g` = ∂loss/∂out (B, D, L) and what the forward kept.
-
-    du, ddelta, dz (B, D, L); dA (items, N, LANES), dD (items, LANES) and dB, dC (items, N, L) are to be
-    summed over pictures or channel blocks by the caller and must come zeroed.
-    """
+    """Gradients for the items start..stop from `g` = ∂loss/∂out (B, D, L) and what the forward kept."""
+    # dA (items, N, LANES), dD (items, LANES), dB, dC (items, N, L) come zeroed; the caller sums them up
     length, states, blocks = u.shape[2], A2.shape[1], -(-D.size // LANES)
     scratch = np.empty((9, length, LANES), np.float32)
     x, raw, step, drive, y = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
