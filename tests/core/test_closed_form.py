@@ -77,7 +77,8 @@ def test_logit_is_a_logistic_regression_on_evidence_and_its_local_means() -> Non
     means = torch.nn.functional.avg_pool2d(evidence, SMOOTH, 1, SMOOTH // 2, count_include_pad=False)
     rows = torch.cat([evidence, means], 1).movedim(1, -1).reshape(-1, 2 * model.maps)
     rows = torch.cat([rows, torch.ones(len(rows), 1)], 1).numpy()
-    theirs = LogisticRegression(C=1 / (decay * len(rows)), fit_intercept=False, tol=1e-8, max_iter=2000)
-    theirs.fit(rows, masks.flatten().numpy())
+    exact = {"solver": "newton-cholesky", "tol": 1e-10, "max_iter": 200}
+    theirs = LogisticRegression(C=1 / (decay * len(rows)), fit_intercept=False, **exact)
+    theirs.fit(rows.astype(np.float64), masks.flatten().numpy())
     ours = np.append(model.weight.numpy(), float(model.bias))
     np.testing.assert_allclose(ours, theirs.coef_[0], atol=2e-3)
