@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +24,9 @@ def sha256_of(path: Path) -> str:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` to `path` by temporary file, fsync and rename; raises WRITE_FAILED."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if not path.name:
+        raise write_failed(path, IsADirectoryError(errno.EISDIR, "it is a folder"))
+    temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")  # fits beside any legal name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
@@ -49,12 +53,12 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def folder_in_one_step(target: Path) -> Iterator[Path]:
-    """Yield `<target>.partial` to be filled; on success it replaces `target`, else it is removed.
+    """Yield a hidden folder beside `target` to be filled; on success it replaces `target`, else it is removed.
 
     An older `target` is moved aside first and put back if the final rename fails, or by the next call if the
     process was killed between the two renames.
     """
-    partial, aside = (target.with_name(target.name + end) for end in (".partial", ".old"))
+    partial, aside = _beside(target, "partial"), _beside(target, "old")
     if aside.exists() and not target.exists():
         aside.replace(target)
     shutil.rmtree(partial, ignore_errors=True)
@@ -71,8 +75,12 @@ def folder_in_one_step(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _beside(target: Path, what: str) -> Path:
+    return target.with_name(f".{target.name}.almrr-{what}")  # a name that no person gives a folder
+
+
 def _replace_folder(partial: Path, target: Path) -> None:
-    aside = target.with_name(target.name + ".old")
+    aside = _beside(target, "old")
     shutil.rmtree(aside, ignore_errors=True)
     if target.exists():
         os.replace(target, aside)

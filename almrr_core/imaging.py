@@ -50,7 +50,7 @@ def read_picture(path: Path, bit_depth: int | None = None) -> Picture:
         data = _read_bytes(path)
         _check_header(data)
         return _to_eight_bit(_decode(data), shift)
-    except StructError as error:  # the structure points beyond the end
+    except (StructError, OverflowError) as error:  # the structure points beyond the end
         raise _unreadable(path, "is cut short") from error
     except FileNotFoundError as error:
         raise _unreadable(path, "does not exist") from error
@@ -103,14 +103,14 @@ def _decode(data: bytes) -> NDArray[Any]:
         pixels = None
     if pixels is None:
         raise ValueError("is damaged or of a kind that cannot be decoded")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"holds {pixels.dtype} values, not 8 or 16 bit")
     if pixels.ndim == 3 and data.startswith(b"\x89PNG") and data[25] == 4:
         return np.ascontiguousarray(pixels[..., 0])  # gray with alpha arrives as three equal channels
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
 
 
 def _to_eight_bit(pixels: NDArray[Any], shift: int) -> Picture:
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"holds {pixels.dtype} values, not 8 or 16 bit")
     if pixels.dtype == np.uint16:
         pixels = np.minimum(pixels >> shift, 255)
     return pixels.astype(np.uint8, copy=False)
@@ -186,7 +186,7 @@ def _tiff_size(data: bytes) -> tuple[int, int]:
     lengths = tags.get(279) or tags.get(325) or (0,) * len(starts)
     if any(start + length > len(data) for start, length in zip(starts, lengths, strict=False)):
         raise ValueError("is cut short")
-    return tags.get(256, (0,))[0], tags.get(257, (0,))[0]
+    return (tags.get(256) or (0,))[0], (tags.get(257) or (0,))[0]
 
 
 def _tiff_tags(data: bytes) -> dict[int, tuple[int, ...]]:

@@ -67,6 +67,8 @@ def _result(engine: Engine, path: Path, names: OverlayNames | None) -> dict[str,
         line = inspected(engine, path, inspection)
     except StationError as fault:
         return not_inspected(path, fault.sentence)
+    except MemoryError:
+        return not_inspected(path, f"There is not enough memory to inspect {path}.")
     if names is not None:
         write_overlay(engine, picture, inspection, names.of(path))
     return line

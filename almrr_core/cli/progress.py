@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ Show = Callable[[float, str, str], None]  # (fraction done in 0..1, what is bein
 @contextmanager
 def shown_progress() -> Iterator[Show]:
     """Yield a function to call as often as there is news."""
-    if sys.stderr is not None and sys.stderr.isatty():
+    dumb = os.environ.get("TERM") in ("dumb", "unknown")  # rich draws nothing there
+    if sys.stderr is not None and sys.stderr.isatty() and not dumb:
         with _bar() as show:
             yield show
     else:

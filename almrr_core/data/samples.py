@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from almrr_core.data.tiling import cut, pad_to
+from almrr_core.data.tiling import cut
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import sha256_of
 from almrr_core.imaging import crop, fit, read_picture, to_rgb
@@ -162,4 +163,5 @@ def _whole_block(picture: Picture, box: Box, geometry: Geometry) -> NDArray[np.u
     left, right = (round((x - area.x) * side / area.width) for x in (box.x, box.x + box.width))
     top, bottom = (round((y - area.y) * side / area.height) for y in (box.y, box.y + box.height))
     block = fit(picture, geometry)[top:bottom, left:right]  # both blocks round their border alike
-    return to_rgb(pad_to(block, side, side))
+    around = (top, side - bottom, left, side - right)  # it stays in its place: the model knows places
+    return to_rgb(np.asarray(cv2.copyMakeBorder(block, *around, cv2.BORDER_REFLECT_101), np.uint8))

@@ -106,6 +106,8 @@ def evaluate_folder(
             inspected.append(_inspect(engine, picture))
         except StationError as fault:
             left_out.append(LeftOut(picture.path, fault.sentence))
+        except MemoryError:
+            left_out.append(LeftOut(picture.path, f"There is not enough memory to inspect {picture.path}."))
         if progress is not None:
             progress(number + 1, len(pictures))
     if maps is not None:

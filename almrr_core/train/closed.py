@@ -19,17 +19,17 @@ CHUNK = 16
 def fit_closed_form(session: Session) -> None:
     """Fit the model's closed form to the training normals and the session's simulated anomalies.
 
-    Raises nothing of its own; memory is that of SURVEY inputs' features.
+    Memory: about three times the features of SURVEY inputs.
     """
     model, generator = session.model, session.generator
     model.eval()
     survey = session.pool.survey(SURVEY, generator)
+    folds = survey.owners % FOLDS
     parts = [session.stages(images) for images in survey.images.split(CHUNK)]
     stages = [torch.cat(stage) for stage in zip(*parts, strict=True)]
-    own = len(session.split.train) >= FOLDS
-    numbers = survey.owners if own else torch.arange(len(survey.owners), device=session.device)
-    model.closed_form.fit(stages, numbers % FOLDS)
-    del stages, parts
+    del survey, parts
+    model.closed_form.fit(stages, folds)
+    del stages
     evidence, masks = zip(*(_simulated(session) for _ in range(SIMULATED // CHUNK)), strict=True)
     model.closed_form.fit_logit(torch.cat(evidence), torch.cat(masks))
 

@@ -66,7 +66,11 @@ def save_bundle(
 
 @torch.no_grad()
 def calibrate_on_held_out(session: Session, model: Almrr) -> Calibration:
-    """Return the calibration from the held-out normals' frame scores (the maximum over a frame's tiles)."""
+    """Return the calibration from the held-out normals' frame scores (the maximum over a frame's tiles).
+
+    Where blocks are held out (`data.samples`), a frame is one block, with fewer tiles than the line's
+    frames: its maximum is then lower, and the limits, provisional in any case, somewhat too low.
+    """
     size = session.job.geometry.input_size
     scores = []
     for tiles in session.held_out:

@@ -81,6 +81,7 @@ class TrainJob:
 class Stage(StrEnum):
     """What a training is doing."""
 
+    DOWNLOADING = "downloading weights"
     READING = "reading pictures"
     CLOSED_FORM = "closed form"
     TRAINING = "training"

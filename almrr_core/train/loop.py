@@ -43,8 +43,10 @@ def train(job: TrainJob, progress: Report | None = None, cancelled: Cancelled | 
     """
     report = progress or (lambda _: None)
     with _repeatable(), _named_memory():
-        report(Progress(Stage.READING))
-        session = prepare(job)
+        session = prepare(job, report)
+        ask = cancelled or (lambda: False)
+        if not job.resume:
+            remove_checkpoint(session)
         metrics: dict[str, float | None] = {}
         closed: Figures | None = None
         criterion = Criterion(session)
@@ -60,7 +62,7 @@ def train(job: TrainJob, progress: Report | None = None, cancelled: Cancelled | 
             card = save_bundle(session, copy_of(session.model), 0, False, metrics)
             if job.steps == 0 or job.seconds == 0:
                 return card
-        _Loop(session, state, report, cancelled or (lambda: False)).run()
+        _Loop(session, state, report, ask).run()
         report(Progress(Stage.CALIBRATING, state.step, seconds=session.elapsed, fraction=1.0))
         return _leave_better(session, state, criterion, closed, metrics)
 
@@ -119,6 +121,7 @@ class _Loop:
     def _step(self) -> tuple[float, float, float]:
         session, state = self.session, self.state
         state.model.train()
+        buffers = {name: value.clone() for name, value in state.model.refinement.named_buffers()}
         parts = _losses(session)
         values = torch.stack([parts.reconstruction, parts.focal, parts.dice]).tolist()
         state.optimiser.zero_grad(set_to_none=True)
@@ -126,6 +129,8 @@ class _Loop:
         total.backward()
         norm = nn.utils.clip_grad_norm_(state.parameters, CLIP)
         if not torch.isfinite(total) or not torch.isfinite(norm):
+            for name, value in state.model.refinement.named_buffers():
+                value.copy_(buffers[name])  # the forward pass has already moved the running statistics
             self._stop(ErrorCode.TRAINING_DIVERGED, "The training's loss is not a finite number any more")
         state.before_step()
         state.optimiser.step()
@@ -184,7 +189,11 @@ def _targets(session: Session, features: Tensor, normal: Tensor, changed: Tensor
 
 @contextmanager
 def _repeatable() -> Iterator[None]:
-    """Keep torch's global state as it was; denormal numbers are flushed, or a CPU step takes 10× as long."""
+    """Keep the caller's random stream and flush denormal numbers, or a CPU step takes 10× as long.
+
+    The flag is the thread's: torch's own threads inherit it when they start, so a process that trains should
+    do nothing else first. Afterwards it is off, as torch has it.
+    """
     devices = list(range(torch.cuda.device_count()))
     torch.set_flush_denormal(True)
     try:

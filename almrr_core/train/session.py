@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ from almrr_core.models.backbone import Backbone, build_backbone, folded
 from almrr_core.models.bundle import round_backbone
 from almrr_core.models.weights import find_weights, load_weights, weights_hash
 from almrr_core.runtime.engine import resolve_device
-from almrr_core.train.job import TrainJob
+from almrr_core.train.job import Progress, Stage, TrainJob
 
 
 @dataclass(slots=True, eq=False)
@@ -50,11 +51,11 @@ class Session:
 
     @property
     def elapsed(self) -> float:
-        """Return the seconds since the session was built or resumed."""
+        """Return the seconds spent, reading the normals and earlier runs of a resumed training included."""
         return time.monotonic() - self.started
 
 
-def prepare(job: TrainJob) -> Session:
+def prepare(job: TrainJob, report: Callable[[Progress], None]) -> Session:
     """Read the normals, split them, and build the model on its device.
 
     Raises what reading, weights and device raise: FOLDER_UNUSABLE, PICTURE_UNREADABLE, TOO_FEW_NORMALS,
@@ -65,7 +66,8 @@ def prepare(job: TrainJob) -> Session:
     if device.type == "cuda":  # normals' scores must be those of the CPU; the trained parts use bf16
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     split = split_normals(find_normals(job.data), geometry=job.geometry)
-    backbone = _backbone(job)
+    backbone = _backbone(job, report)
+    report(Progress(Stage.READING))
     textures: TextureSource = (
         FolderTextures(job.textures, device) if job.textures else ProceduralTextures(device)
     )
@@ -87,12 +89,15 @@ def prepare(job: TrainJob) -> Session:
     )
 
 
-def _backbone(job: TrainJob) -> Backbone:
+def _backbone(job: TrainJob, report: Callable[[Progress], None]) -> Backbone:
+    def downloaded(done: int, total: int) -> None:
+        report(Progress(Stage.DOWNLOADING, fraction=done / total if total else 0.0))
+
     if job.backbone_seed is not None:
         backbone = build_backbone(job.chosen_backbone, seed=job.backbone_seed)
     else:
         backbone = build_backbone(job.chosen_backbone)
-        load_weights(backbone, find_weights(job.chosen_backbone, job.weights))
+        load_weights(backbone, find_weights(job.chosen_backbone, job.weights, downloaded))
     round_backbone(backbone)  # what is judged with later is what is trained with
     return backbone
 

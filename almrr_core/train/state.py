@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from almrr_core.models.almrr import Almrr
+from almrr_core.models.almrr import Almrr, Form
 from almrr_core.models.backbone import Backbone
 from almrr_core.train.session import Session
 
@@ -53,6 +53,7 @@ class TrainState:
         """Return everything by name, for a checkpoint."""
         found = {f"model.{name}": value for name, value in _moving(self.model).items()}
         found |= {f"average.{name}": value for name, value in _moving(self.average).items()}
+        found |= {f"folds.{name}": value for name, value in _fold_tensors(self.model).items()}
         found["generator"] = self._generator.get_state()
         found["random"] = _global_random(self._device)
         for index, parameter in enumerate(self.parameters):
@@ -63,6 +64,8 @@ class TrainState:
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
         """Take over what `tensors` returned at `step`."""
         self.step = step
+        for name, value in _fold_tensors(self.model).items():
+            value.copy_(tensors[f"folds.{name}"])
         for prefix, model in (("model", self.model), ("average", self.average)):
             for name, value in _moving(model).items():
                 value.data.copy_(tensors[f"{prefix}.{name}"])
@@ -80,6 +83,18 @@ class TrainState:
 def _moving(model: Almrr) -> dict[str, Tensor]:
     """Return parameters and buffers that are stored or averaged: all but the backbone's and fixed ones."""
     return {name: value for name, value in model.state_dict().items() if not name.startswith("backbone.")}
+
+
+def _fold_tensors(model: Almrr) -> dict[str, Tensor]:
+    """Return the closed form's fold components: used in training only, so no part of a bundle."""
+    if model.form is Form.PAPER:
+        return {}
+    return {
+        f"{index}.{name}": value
+        for index, part in enumerate(model.closed_form.overall)
+        for name in ("fold_centre", "fold_basis")
+        if isinstance(value := getattr(part, name), Tensor)
+    }
 
 
 def copy_of(model: Almrr) -> Almrr:

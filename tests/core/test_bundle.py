@@ -219,7 +219,7 @@ def test_a_fault_while_writing_leaves_the_older_bundle(good: Path, monkeypatch: 
 
 
 def test_what_a_killed_writer_left_is_no_bundle_and_in_nobodys_way(good: Path) -> None:
-    partial = good.with_name("good.partial")
+    partial = good.with_name(".good.almrr-partial")
     partial.mkdir()
     (partial / "weights.safetensors").write_bytes(b"half")
     assert fault_of(lambda: read_bundle(partial)).code is ErrorCode.BUNDLE_MISSING

@@ -24,7 +24,7 @@ if torch.cuda.is_available():
         (path, "cuda") for path in available_paths() if path in (ScanPath.CHUNKED, ScanPath.MAMBA_SSM)
     ]
 # batch, channels, steps, states: one, a lane more than a block, odd lengths, a segment's end and one past
-SHAPES = [(1, 70, 37, 16), (5, 3, 129, 4), (2, 64, 16, 16), (1, 65, 17, 5), (5, 130, 1, 2), (1, 1, 2, 1)]
+SHAPES = [(1, 70, 37, 16), (5, 3, 129, 4), (2, 64, 16, 16), (1, 65, 17, 5), (5, 130, 1, 2), (1, 1, 2, 3)]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from almrr_core.judge import verdict_of
 from almrr_core.models.almrr import Form
 from almrr_core.runtime.engine import Engine
 from almrr_core.train import loop
+from almrr_core.train.checkpoint import folder_of
 from almrr_core.train.job import Progress, Stage, TrainJob
 from almrr_core.train.loop import train
 from almrr_core.types import Geometry, Verdict
@@ -112,7 +113,7 @@ def test_a_stopped_training_resumes_to_exactly_the_same_weights(normals: Path, t
     card = train(job(normals, tmp_path / "halved", steps=6, resume=True))
     assert card.steps == 6
     assert same(tmp_path / "straight", tmp_path / "halved")
-    assert not (tmp_path / "halved.checkpoint").exists()
+    assert not folder_of(tmp_path / "halved").exists()
 
 
 @pytest.mark.parametrize("change", [{"seed": 5}, {"batch": 5}, {"geometry": Geometry(input_size=160)}])
@@ -126,17 +127,18 @@ def test_a_checkpoint_of_another_training_is_refused(
     assert refused.value.code is ErrorCode.CHECKPOINT_WRONG
 
 
-@pytest.mark.parametrize("damage", ["missing", "note", "tensors"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
 def test_a_damaged_checkpoint_is_refused_and_the_bundle_stays(
     normals: Path, tmp_path: Path, damage: str
 ) -> None:
-    out, folder = tmp_path / "b", tmp_path / "b.checkpoint"
+    out, folder = tmp_path / "b", folder_of(tmp_path / "b")
     if damage != "missing":
         with pytest.raises(StationError):
             train(job(normals, out, steps=2), cancelled=lambda: True)
-    if damage == "note":
-        (folder / "state.json").write_text("{")
-    if damage == "tensors":
+    if damage == "cut":
+        content = (folder / "state.safetensors").read_bytes()
+        (folder / "state.safetensors").write_bytes(content[: len(content) // 2])
+    if damage == "flipped":
         content = bytearray((folder / "state.safetensors").read_bytes())
         content[-1] ^= 1
         (folder / "state.safetensors").write_bytes(content)
@@ -150,17 +152,17 @@ def test_a_damaged_checkpoint_is_refused_and_the_bundle_stays(
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
     normals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = loop.dice_loss, []
+    real, calls = loop.simulate, []
 
-    def poisoned(logit: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def poisoned(images: torch.Tensor, *others: object) -> object:
         calls.append(1)
-        return real(logit, mask) * (float("nan") if len(calls) == 3 else 1.0)
+        return real(images * (float("nan") if len(calls) == 3 else 1.0), *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop, "dice_loss", poisoned)
+    monkeypatch.setattr(loop, "simulate", poisoned)
     with pytest.raises(StationError, match="not a finite number") as stopped:
         train(job(normals, tmp_path / "b", steps=5))
     assert stopped.value.code is ErrorCode.TRAINING_DIVERGED
-    state = load_file(tmp_path / "b.checkpoint" / "state.safetensors")
+    state = load_file(folder_of(tmp_path / "b") / "state.safetensors")
     assert all(torch.isfinite(v).all() for v in state.values() if v.is_floating_point())
     monkeypatch.undo()
     assert train(job(normals, tmp_path / "b", steps=5, resume=True)).steps == 5

@@ -90,8 +90,10 @@ def parity(path: ScanPath, device: torch.device | str | None = None) -> float:
     """
     if device is None:
         device = "cuda" if path is ScanPath.MAMBA_SSM else "cpu"
-    inputs, weight = _fresh_input(torch.device(device))
-    with torch.enable_grad(), torch.autocast(weight.device.type, enabled=False):
+    place = torch.device(device)
+    no_inference = torch.inference_mode(False)  # the engine may ask first, from inside inference mode
+    with no_inference, torch.enable_grad(), torch.autocast(place.type, enabled=False):
+        inputs, weight = _fresh_input(place)
         ours, wanted = (_values_and_gradients(_SCANS[p], inputs, weight) for p in (path, ScanPath.REFERENCE))
     return max(_difference(a, b) for a, b in zip(ours, wanted, strict=True))
 

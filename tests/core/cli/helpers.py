@@ -33,7 +33,7 @@ def rewritten(bundle: str, folder: Path, **changes: Any) -> str:
 
 def run_python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     """The real program in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
     command = [sys.executable, "-P", *arguments]
     return subprocess.Popen(command, env=environment, text=True, encoding="utf-8", **options)
 

@@ -149,7 +149,7 @@ def test_overlay_names_differ_in_more_than_case_and_fit_any_file_system(tmp_path
 
 
 def test_a_reader_that_goes_away_ends_the_inspection_quietly(bundle: str, data: Path) -> None:
-    arguments = ["-m", "almrr_core.cli", "inspect", bundle, *[str(data / "test")] * 5]
+    arguments = ["-m", "almrr_core.cli", "inspect", bundle, *[str(data / "test")] * 500]
     process = run_python(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     first = process.stdout.readline()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,7 +79,9 @@ def test_an_interrupted_training_can_be_resumed(data: Path, tmp_path: Path) -> N
     process.stderr.close()
     assert process.wait() == 1
     assert "--resume" in rest
-    done = read(tmp_path / "m.checkpoint" / "state.json")["step"]
+    stopped = re.search(r"after (\d+) steps", rest)
+    assert stopped is not None, rest
+    done = int(stopped[1])
     assert main([*arguments, "--steps", str(done + 1), "--resume"]) == 0
     assert read_bundle(tmp_path / "m").card.steps == done + 1
 
