@@ -70,9 +70,8 @@ def verdict_of(score: float, limits: Limits) -> Verdict:
 def regions_of(score_map: ScoreMap, limits: Limits) -> tuple[Region, ...]:
     """Return the 8-connected areas where the map is ≥ the pixel limit, highest maximum first.
 
-    Areas below `limits.min_area` pixels are left out. As with the verdict the limit itself counts; a
-    mean reaches it only where a pixel does, so by default the map of one input that FAILs shows a region
-    (blending tiles or shrinking a map may level a narrow peak). Raises SCORE_INVALID.
+    Areas below `limits.min_area` pixels are left out. As with the verdict the limit itself counts, so one input
+    that FAILs shows a region by default (blending tiles may level a narrow peak). Raises SCORE_INVALID.
     """
     values = _checked(score_map)
     above = (values >= _float32_not_below(limits.pixel)).view(np.uint8)

@@ -146,7 +146,7 @@ def sample_inputs(sample: Sample, geometry: Geometry, bit_depth: int | None = No
 
     A block is shown at the scale at which the line shows whole pictures: tiles are cut inside it, and
     in whole-picture mode it is cut from the resized picture. What is smaller than an input is
-    continued by reflection, never stretched.
+    continued by reflection, never stretched; in whole-picture mode it stays in its place.
     """
     picture = read_picture(sample.path, bit_depth)
     if sample.box is None:

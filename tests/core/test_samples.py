@@ -163,9 +163,9 @@ def test_a_train_crop_never_shows_the_held_out_block(
         assert np.median(held) == 200 and (held < 190).mean() <= (0.08 if tile is None else 0)
 
 
-def test_a_block_keeps_the_scale_of_the_line(tmp_path: Path) -> None:
+def test_a_block_keeps_the_scale_and_place_of_the_line(tmp_path: Path) -> None:
     path = normals(tmp_path, 1, (64, 64))[0]
     whole = load_inputs([Sample(path, "")], Geometry(input_size=64))[0]
     right = sample_inputs(Sample(path, "", Box(44, 0, 20, 64)), Geometry(input_size=64))[0]
-    np.testing.assert_array_equal(right[:, :20], whole[:, 44:])
-    np.testing.assert_array_equal(right[:, 20:39], whole[:, 44:63][:, ::-1])  # then by reflection
+    np.testing.assert_array_equal(right[:, 44:], whole[:, 44:])  # in its place, and around it by reflection
+    np.testing.assert_array_equal(right[:, 25:44], whole[:, 45:][:, ::-1])
