@@ -16,6 +16,11 @@ from typing import Any
 from almrr_core.errors import ErrorCode, StationError
 
 
+def resources() -> Path:
+    """Return the folder of what is shipped beside the code: backbones, icons, translations."""
+    return Path(__file__).resolve().parent.parent / "resources"
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's content as 64 hex digits; memory is constant."""
     with path.open("rb") as stream:

@@ -29,7 +29,8 @@ CHECKS = (
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
     ("mypy", ["-m", "mypy"]),
     ("lint-imports", ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"]),
-    ("pytest", ["-m", "pytest"]),
+    # two workers, a file to each at a time; one thread each, or their threads would wait for each other
+    ("pytest", ["-m", "pytest", "-n", "2", "--dist", "loadfile"]),
 )
 
 
@@ -44,11 +45,11 @@ def program(arguments: "list[str]") -> "list[str]":
 
 def run_checks(python: str, pytest_arguments: "list[str]") -> int:
     """Run every check, whatever the others say; return 0 if all passed, else 1."""
-    failed = []
+    failed, settings = [], os.environ | {"OMP_NUM_THREADS": "1"}
     for name, command in CHECKS:
         say("runs " + name + ".")
         extra = pytest_arguments if name == "pytest" else []
-        if subprocess.call([python, *command, *extra], cwd=ROOT) != 0:
+        if subprocess.call([python, *command, *extra], cwd=ROOT, env=settings) != 0:
             failed.append(name)
     if failed:
         say("failed: " + ", ".join(failed) + ". What is wrong stands above, under each one's name.")

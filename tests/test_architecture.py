@@ -52,10 +52,22 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return run_python(f"import sys; sys.argv[1:] = ['--no-cache']; {LINT}", folder, PYTHONUTF8="1")
 
 
-def copy_of_the_core(folder: Path) -> Path:
+def copy_of_the_program(folder: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", folder)
-    shutil.copytree(ROOT / "almrr_core", folder / "almrr_core", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("almrr_core", "app"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+def imported(source: str) -> set[str]:
+    """Every module a source names in an import, wherever it stands, with what is taken from PySide6."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
 def test_import_contracts_are_kept() -> None:
@@ -72,10 +84,11 @@ def test_import_contracts_are_kept() -> None:
         ("files.py", "import torch", "torch only where tensors live"),
         ("cli/__init__.py", "import app.compose", "almrr_core knows no window"),
         ("runtime/__init__.py", "from PySide6 import QtCore", "almrr_core knows no window"),
+        ("cameras/__init__.py", "import sqlalchemy", "Only the store speaks SQL"),
     ],
 )
 def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str, contract: str) -> None:
-    folder = copy_of_the_core(tmp_path)
+    folder = copy_of_the_program(tmp_path)
     with (folder / "almrr_core" / module).open("a", encoding="utf-8") as stream:
         stream.write(f"\n{line}\n")
     done = lint(folder)
@@ -91,6 +104,18 @@ def test_files_and_functions_are_short() -> None:
     long_functions = [f"{path}: {name}" for path, text in texts.items() for name in too_long_functions(text)]
     assert not long_files
     assert not long_functions
+
+
+def test_services_know_no_widget_and_no_picture() -> None:
+    barred = ("PySide6.QtWidgets", "PySide6.QtGui", "pyqtgraph", "qtawesome", "app.views", "app.theme")
+    for path in (ROOT / "app" / "services").glob("*.py"):
+        names = imported(path.read_text(encoding="utf-8"))
+        assert not [name for name in names if name.startswith(barred)], path
+
+
+def test_opening_the_window_loads_no_torch() -> None:
+    done = run_python("import sys, app.__main__, app.views.main_window; print('torch' in sys.modules)")
+    assert done.stdout.strip() == "False", done.stdout + done.stderr
 
 
 def test_a_long_function_is_noticed() -> None:

@@ -280,7 +280,7 @@ def test_all_checks_run_and_the_failed_are_named(stage: Stage) -> None:
     ran = stage.calls()[1:]
     assert [call.split()[1] for call in ran if "-m" in call] == ["ruff", "ruff", "mypy", "pytest"]
     assert "importlinter" in ran[3]
-    assert ran[-1] == "-m pytest -k scan"
+    assert ran[-1] == "-m pytest -n 2 --dist loadfile -k scan"
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("launch: failed: ruff check, pytest.")
     stage.script()

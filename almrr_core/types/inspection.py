@@ -1,4 +1,4 @@
-"""The words of the program as frozen values, shared by every layer. No torch, no Qt."""
+"""The words of inspection: verdicts, geometry, limits, regions. No torch, no Qt."""
 
 from __future__ import annotations
 
@@ -106,8 +106,13 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """What the engine says of one frame: the map at picture size, the score, the time taken."""
+    """What the engine says of one frame: the map at picture size and at model resolution, the score, the time.
+
+    `model_map` is what the log keeps: the exact logits where the whole picture is the model's input, with tiles
+    the blended map reduced to the model's resolution.
+    """
 
     score_map: ScoreMap
     score: float
     milliseconds: float
+    model_map: ScoreMap
