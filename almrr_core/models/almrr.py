@@ -3,7 +3,9 @@
 The `paper` form feeds the refinement the channel means of F̂ and F. The `hybrid` form (ours) adds a closed-form
 model of normal features (`closed_form`): its evidence maps and the per-stage cosine distances between F and F̂
 go into the refinement, and its own logit is the refinement's starting point, so that the model is usable before
-the first gradient step and training only adds to it.
+the first gradient step and training only adds to it. The closed form's level of the whole picture is added to
+the map last, with an equal say (`balance`): a faint or wide defect moves every feature a little, which no
+single place shows.
 """
 
 from __future__ import annotations
@@ -57,11 +59,15 @@ WIDTHS = {Profile.PAPER: PAPER, Profile.COMPACT: COMPACT}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """Logit difference (B, 1, M, M), higher is worse; features F and reconstructed F̂ (B, C, M, M)."""
+    """Logit difference (B, 1, M, M), higher is worse; features F and reconstructed F̂ (B, C, M, M).
+
+    The hybrid form's `level` (B, 1, 1, 1) is not in the logit yet: training works without it.
+    """
 
     logit: Tensor
     features: Tensor
     repaired: Tensor
+    level: Tensor | None = None
 
 
 class Almrr(nn.Module):
@@ -69,6 +75,8 @@ class Almrr(nn.Module):
 
     S is a multiple of 32 from SMALLEST up, else BAD_ARGUMENT is raised.
     """
+
+    gain: Tensor
 
     def __init__(self, backbone: Backbone, form: Form, widths: Widths, input_size: int = 256) -> None:
         super().__init__()
@@ -86,6 +94,7 @@ class Almrr(nn.Module):
         self.parts, inputs = channels, 2
         if form is Form.HYBRID:
             self.closed_form = ClosedForm(channels, heights, self.aggregation)
+            self.register_buffer("gain", torch.zeros(()))  # of the level, see `balance`
             self.parts = self.closed_form.codes
             self.feature_maps = nn.Conv2d(sum(self.parts), widths.feature_maps, 1)
             inputs += len(channels) + self.closed_form.maps + widths.feature_maps
@@ -96,7 +105,20 @@ class Almrr(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the raw logit difference (B, 1, S/4, S/4)."""
-        return self.judge(self.backbone(images)).logit
+        return self.whole_logit(self.judge(self.backbone(images)))
+
+    def whole_logit(self, output: Output) -> Tensor:
+        """Return the raw logit difference (B, 1, M, M) that is judged by: the output's with its level."""
+        return output.logit if output.level is None else output.logit + self.gain * output.level
+
+    @torch.no_grad()
+    def balance(self, scores: Tensor, levels: Tensor) -> None:
+        """Give the level an equal say: held-out normals' scores without it (n,) and levels (n,) set the gain.
+
+        Both then vary alike among normals, so that their sum is the sum of two standard scores.
+        """
+        spread = levels.std(correction=0)
+        self.gain.copy_(scores.std(correction=0) / spread if spread > 0 else torch.zeros(()))
 
     def judge(self, stages: list[Tensor], folds: Tensor | None = None) -> Output:
         """Return logit, F and F̂ from the backbone's stages.
@@ -110,7 +132,7 @@ class Almrr(nn.Module):
         white = self.closed_form.whiten(stages)
         features = self.closed_form.features(white)
         repaired = self.reconstruction(features)
-        closed = self.closed_form(white, folds)
+        closed, level = self.closed_form(white, folds)
         evidence = [
             *_means(features, repaired),
             self._distances(features, repaired),
@@ -118,7 +140,7 @@ class Almrr(nn.Module):
             self.feature_maps(features),
         ]
         logit = self.closed_form.logit(closed) + self._refine(evidence)
-        return Output(logit, features, repaired)
+        return Output(logit, features, repaired, level)
 
     def features(self, stages: list[Tensor]) -> Tensor:
         """Return F (B, C, M, M): what the reconstruction takes in and, of normal pictures, should give."""
@@ -128,9 +150,10 @@ class Almrr(nn.Module):
         return self.closed_form.features(self.closed_form.whiten(stages))
 
     def closed_logit(self, images: Tensor) -> Tensor:
-        """Return the closed form's own logit difference (B, 1, S/4, S/4); the hybrid form only."""
-        white = self.closed_form.whiten(self.backbone(images))
-        return self.closed_form.logit(self.closed_form(white))
+        """Return the closed form's own logit difference (B, 1, S/4, S/4), level included; hybrid form only."""
+        evidence, level = self.closed_form(self.closed_form.whiten(self.backbone(images)))
+        logit: Tensor = self.closed_form.logit(evidence) + self.gain * level
+        return logit
 
     def _refine(self, evidence: list[Tensor]) -> Tensor:
         logits: Tensor = self.refinement(torch.cat(evidence, dim=1))  # (B, 2, M, M): normal, anomaly

@@ -4,12 +4,16 @@ Two kinds of evidence, each a map of how badly normal pictures explain a positio
 
 * local, one per stage: the Mahalanobis distance of the feature vector from all normal vectors of that stage
   (as PaDiM, arXiv 2011.08785, with one shared Gaussian);
-* global, one for each of the last two stages: the residual after projecting the *whole* channel-reduced feature
-  map onto the principal components of the normal maps (as DFM, arXiv 1909.11786). It knows what this picture as
-  a whole, its lighting and layout, makes normal at each place.
+* global, as `GLOBALS` says: the residual after projecting the *whole* pooled feature map onto the principal
+  components of the normal maps (as DFM, arXiv 1909.11786). It knows what this picture as a whole, its lighting
+  and layout, makes normal at each place.
 
 Every distance is taken as a logarithm, centred and scaled by the training normals. A logistic regression on the
 evidence and its local means, fitted on simulated anomalies, turns it into the logit difference.
+
+The last global residual, summed over the whole picture, is the picture's `level`: how far it lies from normal
+pictures altogether. `models.almrr` adds it to the map with an equal say. It ends at HIGHEST_LEVEL: a strong
+defect shows where it is, and must not lift the whole map over the pixel limit.
 
 The global residual of a picture that its own components were fitted on is too small. So the components are also
 fitted on FOLDS subsets, each without its own fold, and training asks for the ones that never saw the picture.
@@ -30,8 +34,10 @@ FOLDS = 4
 SMOOTH = 7  # window of the local means, in map pixels
 FLOOR = 1e-2  # of the mean eigenvalue: keeps whitening finite
 CODES = (32, 48, 64)  # leading whitened channels per stage that the reconstruction works on
-SHARED = (16, 32)  # those of the last two stages that the global models see, and their
-COMPONENTS = (24, 48)  # components: more fit better but store more
+# Global models: stage counted from the last, leading whitened channels, side it is pooled to, components.
+# More of each fit better but store more; the last one gives the level.
+GLOBALS = ((-2, 32, 8, 64), (-1, 64, 8, 64), (-1, 256, 4, 96))
+HIGHEST_LEVEL = 3.0  # standard deviations of normal pictures
 STEP = 32  # pictures at a time
 
 
@@ -49,14 +55,24 @@ class Whitening(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("matrix", torch.eye(channels))
 
-    def fit(self, stage: Tensor) -> None:
-        """Fit to normal features (N, C, h, h)."""
+    def fit(self, stage: Tensor, turned: bool = False) -> None:
+        """Fit to normal features (N, C, h, h).
+
+        A whitening is free up to a rotation, which changes no distance. `turned`: take the rotation that is
+        nearest to the whitening before (orthogonal Procrustes), so that weights trained on its codes still fit.
+        """
+        before = self.matrix
         vectors = stage.float().transpose(0, 1).flatten(1)  # (C, N·h·h)
         self.mean = vectors.mean(1)
         centred = vectors - self.mean[:, None]
-        values, axes = torch.linalg.eigh((centred @ centred.T / centred.shape[1]).double())
+        covariance = (centred @ centred.T / centred.shape[1]).double()
+        values, axes = torch.linalg.eigh(covariance)
         scale = torch.sqrt(values + FLOOR * values.mean())
-        self.matrix = (axes / scale).T.flip(0).float().contiguous()
+        matrix = (axes / scale).T.flip(0)
+        if turned:
+            left, _, right = torch.linalg.svd(before.double() @ covariance @ matrix.T)
+            matrix = left @ right @ matrix
+        self.matrix = matrix.float().contiguous()
 
     def forward(self, stage: Tensor) -> Tensor:
         """Return the whitened features."""
@@ -64,23 +80,26 @@ class Whitening(nn.Module):
 
 
 class GlobalResidual(nn.Module):
-    """Mean square of what whole maps keep outside their principal components: (B, R, h, h) → (B, 1, h, h)."""
+    """Mean square of what whole maps keep outside their principal components: (B, C, h, h) → (B, 1, s, s).
+
+    Only the first `channels` of the C are used, mean-pooled to side × side.
+    """
 
     centre: Tensor
     basis: Tensor
 
-    def __init__(self, channels: int, height: int, components: int) -> None:
+    def __init__(self, channels: int, side: int, components: int) -> None:
         super().__init__()
-        self.shape = (channels, height, height)
-        size = channels * height * height
+        self.shape = (channels, side, side)
+        size = channels * side * side
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("basis", torch.zeros(components, size))
         self.fold_centre: Tensor | None = None  # (FOLDS, size), only while training
         self.fold_basis: Tensor | None = None  # (FOLDS, components, size)
 
     def fit(self, codes: Tensor, folds: Tensor) -> None:
-        """Fit the components to normal maps (N, R, h, h) of folds (N,)."""
-        rows = codes.flatten(1)
+        """Fit the components to normal maps (N, C, h, h) of folds (N,)."""
+        rows = self._rows(codes)
         self.centre, self.basis = self._components(rows)
         others = [rows[folds != fold] for fold in range(FOLDS)]
         parts = [self._components(rest if len(rest) else rows) for rest in others]
@@ -89,7 +108,7 @@ class GlobalResidual(nn.Module):
 
     def forward(self, codes: Tensor, folds: Tensor | None = None) -> Tensor:
         """Return the residual map; with `folds` (B,) each picture uses the components of its fold."""
-        rows = codes.flatten(1)
+        rows = self._rows(codes)
         if folds is None or self.fold_basis is None or self.fold_centre is None:
             centred = rows - self.centre
             residual = centred - centred @ self.basis.T @ self.basis
@@ -100,6 +119,10 @@ class GlobalResidual(nn.Module):
             residual = centred - torch.einsum("bfk,fkd->bd", own, self.fold_basis)
         squares: Tensor = residual.unflatten(1, self.shape).square()
         return squares.mean(1, keepdim=True)
+
+    def _rows(self, codes: Tensor) -> Tensor:
+        channels, side, _ = self.shape
+        return F.adaptive_avg_pool2d(codes[:, :channels], side).flatten(1)
 
     def _components(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return centre (size,) and orthonormal rows (components, size), zero rows where there are fewer."""
@@ -115,14 +138,16 @@ class GlobalResidual(nn.Module):
 
 
 class ClosedForm(nn.Module):
-    """Whitened stages, evidence maps and their logit; see the head of this file.
+    """Whitened stages, evidence maps, their logit, and the level; see the head of this file.
 
-    `codes` (channels per stage, the last two used by the global models with `shared` of them) are what the
-    reconstruction works on in the hybrid form: whitened, so that every channel counts alike.
+    `codes` (channels per stage) are what the reconstruction works on in the hybrid form: whitened, so that
+    every channel counts alike.
     """
 
     offset: Tensor
     scale: Tensor
+    level_offset: Tensor
+    level_scale: Tensor
     weight: Tensor
     bias: Tensor
 
@@ -132,13 +157,18 @@ class ClosedForm(nn.Module):
         self.codes = tuple(min(width, count) for width, count in zip(CODES, channels, strict=False))
         self.codes += (CODES[-1],) * (len(channels) - len(self.codes))
         whitening = [Whitening(count) for count in channels]
-        self.used = list(range(len(channels)))[-len(SHARED) :]
-        sizes = zip(self.used, SHARED[-len(self.used) :], COMPONENTS[-len(self.used) :], strict=True)
-        overall = [GlobalResidual(min(shared, channels[i]), heights[i], count) for i, shared, count in sizes]
+        chosen = [one for one in GLOBALS if -one[0] <= len(channels)]
+        self.used = [len(channels) + stage for stage, *_ in chosen]
+        overall = [
+            GlobalResidual(min(width, channels[i]), min(side, heights[i]), count)
+            for i, (_, width, side, count) in zip(self.used, chosen, strict=True)
+        ]
         self.whitening, self.overall = nn.ModuleList(whitening), nn.ModuleList(overall)
         self.maps = len(channels) + len(self.used)
         self.register_buffer("offset", torch.zeros(self.maps))
         self.register_buffer("scale", torch.ones(self.maps))
+        self.register_buffer("level_offset", torch.zeros(()))
+        self.register_buffer("level_scale", torch.ones(()))
         self.register_buffer("weight", torch.zeros(2 * self.maps))
         self.register_buffer("bias", torch.zeros(()))
 
@@ -159,10 +189,13 @@ class ClosedForm(nn.Module):
         )
         return wide
 
-    def forward(self, white: list[Tensor], folds: Tensor | None = None) -> Tensor:
-        """Return the evidence (B, maps, M, M) float32 of whitened stages, about 0 ± 1 on normals."""
+    def forward(self, white: list[Tensor], folds: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return evidence (B, maps, M, M) and level (B, 1, 1, 1), float32, about 0 ± 1 on normals."""
         with torch.autocast(self.offset.device.type, enabled=False):
-            return (self._logs(white, folds) - self.offset[:, None, None]) * self.scale[:, None, None]
+            logs, levels = self._logs(white, folds)
+            evidence = (logs - self.offset[:, None, None]) * self.scale[:, None, None]
+            level = (levels - self.level_offset) * self.level_scale
+            return evidence, level.clamp(max=HIGHEST_LEVEL)
 
     def logit(self, evidence: Tensor) -> Tensor:
         """Return the logit difference (B, 1, M, M) of the evidence alone."""
@@ -171,20 +204,23 @@ class ClosedForm(nn.Module):
             return weighted + self.bias
 
     @torch.no_grad()
-    def fit(self, stages: list[Tensor], folds: Tensor) -> None:
-        """Fit everything but the logit to normal features [(N, C_k, h_k, h_k)] of folds (N,)."""
+    def fit(self, stages: list[Tensor], folds: Tensor, turned: bool = False) -> None:
+        """Fit everything but the logit to normal features [(N, C_k, h_k, h_k)] of folds (N,).
+
+        `turned`: keep the codes as near as may be to what they were, see `Whitening.fit`.
+        """
         whitening, overalls = self._models()
         for model, stage in zip(whitening, stages, strict=True):
-            model.fit(stage)
+            model.fit(stage, turned)
         white = self.whiten(stages)
         for index, overall in overalls:
-            overall.fit(white[index][:, : overall.shape[0]], folds)
+            overall.fit(white[index], folds)
         parts = zip(*(stage.split(STEP) for stage in white), strict=True)
-        logs = torch.cat(
-            [self._logs(list(part), fold) for part, fold in zip(parts, folds.split(STEP), strict=True)]
-        )
-        self.offset = logs.mean((0, 2, 3))
+        pairs = [self._logs(list(part), fold) for part, fold in zip(parts, folds.split(STEP), strict=True)]
+        logs, levels = (torch.cat(both) for both in zip(*pairs, strict=True))
+        self.offset, self.level_offset = logs.mean((0, 2, 3)), levels.mean()
         self.scale = 1 / logs.std((0, 2, 3)).clamp_min(1e-3)
+        self.level_scale = 1 / levels.std(correction=0).clamp_min(1e-3)
 
     def fit_logit(self, evidence: Tensor, masks: Tensor, decay: float = 1e-3) -> None:
         """Fit the logistic regression to evidence (N, maps, M, M) and masks (N, 1, M, M) in 0..1.
@@ -203,16 +239,17 @@ class ClosedForm(nn.Module):
             solution = solution - torch.linalg.solve(rows.T @ weighted / len(rows) + penalty, gradient)
         self.weight, self.bias = solution[:-1].float(), solution[-1].float()
 
-    def _logs(self, white: list[Tensor], folds: Tensor | None) -> Tensor:
+    def _logs(self, white: list[Tensor], folds: Tensor | None) -> tuple[Tensor, Tensor]:
         squares = [stage.square().mean(1, keepdim=True) for stage in white]  # Mahalanobis distance / C
-        squares += [
-            overall(white[index][:, : overall.shape[0]], folds) for index, overall in self._models()[1]
-        ]
-        origin = [*range(len(white)), *self.used]
-        return torch.cat(
-            [self.aggregation.resize(torch.log(s + 1e-6), i) for s, i in zip(squares, origin, strict=True)],
-            dim=1,
-        )
+        local = [self.aggregation.resize(_log(part), index) for index, part in enumerate(squares)]
+        residuals = [overall(white[index], folds) for index, overall in self._models()[1]]
+        size = local[0].shape[-2:]
+        overall = [F.interpolate(_log(r), size=size, mode="bilinear", align_corners=False) for r in residuals]
+        return torch.cat(local + overall, dim=1), _log(residuals[-1].mean((2, 3), keepdim=True))
+
+
+def _log(squares: Tensor) -> Tensor:
+    return torch.log(squares + 1e-6)
 
 
 def _with_means(evidence: Tensor) -> Tensor:

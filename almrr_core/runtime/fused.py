@@ -31,7 +31,7 @@ class Fused(nn.Module):
         """Return the raw logit difference."""
         # channels last: its pooling and convolutions are a fifth faster, and the stages inherit it
         stages = self.twin.backbone(images.contiguous(memory_format=torch.channels_last))
-        return self.twin.judge([stage.contiguous() for stage in stages]).logit
+        return self.twin.whole_logit(self.twin.judge([stage.contiguous() for stage in stages]))
 
 
 @torch.no_grad()

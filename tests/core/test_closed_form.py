@@ -8,7 +8,15 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from almrr_core.models.aggregation import Aggregation
-from almrr_core.models.closed_form import FLOOR, FOLDS, SMOOTH, ClosedForm, GlobalResidual, Whitening
+from almrr_core.models.closed_form import (
+    FLOOR,
+    FOLDS,
+    HIGHEST_LEVEL,
+    SMOOTH,
+    ClosedForm,
+    GlobalResidual,
+    Whitening,
+)
 
 
 def features(n: int, c: int, h: int, rank: int = 6) -> torch.Tensor:
@@ -64,8 +72,38 @@ def test_very_few_pictures_give_finite_evidence(count: int) -> None:
     model.fit(stages, torch.arange(count) % FOLDS)
     for given in (stages, [torch.zeros(1, 4, 16, 16), torch.zeros(1, 6, 8, 8)]):
         white = model.whiten(given)
-        assert torch.isfinite(model(white)).all()
+        evidence, level = model(white)
+        assert evidence.shape == (len(given[0]), model.maps, 16, 16)
+        assert level.shape == (len(given[0]), 1, 1, 1)
+        assert torch.isfinite(evidence).all()
+        assert torch.isfinite(level).all()
         assert torch.isfinite(model.features(white)).all()
+
+
+def test_the_level_rises_with_a_change_that_is_spread_over_the_whole_picture() -> None:
+    stages = [features(40, 4, 16), features(40, 6, 8)]
+    model = ClosedForm((4, 6), (16, 8), Aggregation(64, (16, 8)))
+    folds = torch.arange(36) % FOLDS
+    model.fit([stage[:36] for stage in stages], folds)
+    _, own = model(model.whiten([stage[:36] for stage in stages]), folds)
+    torch.testing.assert_close(own.mean(), torch.zeros(()), atol=1e-4, rtol=0)
+    torch.testing.assert_close(own.std(correction=0), torch.ones(()), atol=1e-3, rtol=0)
+    faint = [stage[36:] + 0.8 * torch.randn_like(stage[36:]) for stage in stages]
+    _, level = model(model.whiten(faint))
+    assert level.min() > own.max() or level.min() == HIGHEST_LEVEL
+    _, level = model(model.whiten([100 * stage for stage in stages]))
+    torch.testing.assert_close(level, torch.full_like(level, HIGHEST_LEVEL))
+
+
+def test_global_residual_is_that_of_the_pooled_leading_channels() -> None:
+    normals, fresh = torch.randn(30, 6, 8, 8), torch.randn(3, 6, 8, 8)
+    model = GlobalResidual(4, 2, components=5)
+    model.fit(normals, torch.arange(30) % FOLDS)
+    rows = torch.nn.functional.avg_pool2d(normals[:, :4], 4).flatten(1).double().numpy()
+    axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)[2][:5]
+    centred = torch.nn.functional.avg_pool2d(fresh[:, :4], 4).flatten(1).double().numpy() - rows.mean(0)
+    left = (centred - centred @ axes.T @ axes).reshape(3, 4, 2, 2)
+    np.testing.assert_allclose(model(fresh).numpy(), (left**2).mean(1, keepdims=True), rtol=1e-3)
 
 
 def test_logit_is_a_logistic_regression_on_evidence_and_its_local_means() -> None:

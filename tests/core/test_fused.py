@@ -29,15 +29,17 @@ def trained_like(backbone: str, form: Form, widths: Widths, seed: int) -> Almrr:
 @pytest.mark.parametrize("form", list(Form))
 @pytest.mark.parametrize("widths", WIDTHS)
 def test_the_fused_form_gives_the_plain_logits(backbone: str, form: Form, widths: str) -> None:
-    seed = int(torch.randint(2**31, ()))
-    model = trained_like(backbone, form, WIDTHS[widths], seed)
-    state = copy.deepcopy(model.state_dict())
     images = torch.rand(2, 3, SIDE, SIDE)
-    fused = fuse(model)
+    wanted = torch.zeros(())
+    while wanted.std(correction=0) < 1e-3:  # now and then so narrow a model is dead: nothing to compare
+        seed = int(torch.randint(2**31, ()))
+        model = trained_like(backbone, form, WIDTHS[widths], seed)
+        with torch.inference_mode():
+            wanted = model(images)
+    state = copy.deepcopy(model.state_dict())
     with torch.inference_mode():
-        wanted, ours = model(images), fused(images)
+        ours = fuse(model)(images)
     assert ours.shape == wanted.shape == (2, 1, SIDE // 4, SIDE // 4)
-    assert wanted.std() > 1e-3, f"seed {seed}: nothing to compare"
     difference = ((ours - wanted).abs() / (1 + wanted.abs())).max().item()
     assert difference <= 1e-4, f"seed {seed}: {difference}"
     assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())

@@ -146,6 +146,22 @@ def test_the_refinements_gradient_reaches_the_reconstruction() -> None:
     assert model.reconstruction.expansion.weight.grad.abs().sum() > 0
 
 
+def test_the_level_has_an_equal_say_in_the_whole_logit() -> None:
+    model = compact(build_backbone("resnet18", seed=1), input_size=128).eval()
+    scores, levels = torch.randn(50) * 3 + 7, torch.randn(50) * 0.5
+    model.balance(scores, levels)
+    torch.testing.assert_close((model.gain * levels).std(), scores.std())
+    with torch.no_grad():
+        stages = model.backbone(torch.rand(2, 3, 128, 128))
+        output = model.judge(stages)
+        assert output.level is not None
+        torch.testing.assert_close(
+            model.whole_logit(output), output.logit + model.gain * output.level.expand_as(output.logit)
+        )
+    model.balance(scores, torch.ones(50))  # one held-out picture, or all alike: no say at all
+    assert float(model.gain) == 0.0
+
+
 def test_hybrid_starts_as_its_closed_form() -> None:
     model = compact(build_backbone("resnet18"), Form.HYBRID, 128).eval()
     model.closed_form.weight.normal_()
