@@ -99,14 +99,22 @@ def tone(images: Tensor, where: Tensor, amount: Tensor, dice: Dice, flatten: flo
     return changed
 
 
-def blobs(dice: Dice, size: int, low: float, high: float, edge: tuple[float, float] = (0.05, 0.8)) -> Tensor:
+def blobs(
+    dice: Dice,
+    size: int,
+    low: float,
+    high: float,
+    edge: tuple[float, float] = (0.05, 0.8),
+    margin: float = 0.0,
+) -> Tensor:
     """Return wobbly ellipses (n, 1, S, S) in 0..1 with half axes of `low`..`high` pixels at 256.
 
-    `edge` is the range of the soft border as a share of the radius; it lies inside.
+    `edge` is the range of the soft border as a share of the radius; it lies inside. The centre keeps
+    `margin` sides away from the picture's border.
     """
     a = dice.log_uniform(low, high) * unit(size)
     b = a * dice.uniform(0.35, 1.0)
-    x0, y0 = dice.uniform(0, size), dice.uniform(0, size)
+    x0, y0 = (dice.uniform(margin * size, (1 - margin) * size) for _ in range(2))
     distance = ellipse(size, (x0, y0), (a, b), dice.uniform(0, math.pi))
     # The wobble fades towards the centre, which must stay inside.
     wobble = dice.uniform(0.0, 0.35) * dice.field(size, 12) * distance.clamp(max=1)

@@ -28,24 +28,36 @@ class NormalPool:
 
     With whole pictures a draw is one of them; with tiles it is a crop of the tile's size at any place of a
     scaled picture (inside the sample's block), so that far more than the grid's tiles are seen. Memory: the
-    scaled pictures' bytes, 3·S² each with whole pictures.
+    scaled pictures' bytes, 3·S² each with whole pictures. `weights` say how often samples are drawn (None: with
+    whole pictures all alike, with tiles by their area).
     """
 
-    def __init__(self, samples: Sequence[Sample], geometry: Geometry, device: torch.device) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        geometry: Geometry,
+        device: torch.device,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         self.geometry, self.device = geometry, device
+        self._chances: Tensor | None = None  # per whole picture
         if geometry.tile is None:
             inputs = [sample_inputs(sample, geometry) for sample in samples]
             self._owners = torch.tensor([i for i, part in enumerate(inputs) for _ in part], device=device)
             self._whole = torch.from_numpy(np.concatenate(inputs)).permute(0, 3, 1, 2).contiguous().to(device)
+            if weights is not None:
+                self._chances = torch.tensor(weights, dtype=torch.float32, device=device)[self._owners]
         else:
             self._scaled = [_scaled(sample, geometry) for sample in samples]
             areas = [float(picture.shape[0] * picture.shape[1]) for picture in self._scaled]
             self._weights = torch.tensor(areas, device=device)
+            if weights is not None:
+                self._weights *= torch.tensor(weights, dtype=torch.float32, device=device)
 
     def sample(self, count: int, generator: torch.Generator) -> Batch:
         """Draw `count` inputs; the generator must be on the pool's device."""
         if self.geometry.tile is None:
-            picked = torch.randint(len(self._whole), (count,), generator=generator, device=self.device)
+            picked = self._picked(count, generator)
             return Batch(self._whole[picked].float().div_(255), self._owners[picked])
         owners = torch.multinomial(self._weights, count, replacement=True, generator=generator)
         places = torch.rand((count, 2), generator=generator, device=self.device).tolist()
@@ -55,6 +67,11 @@ class NormalPool:
         ]
         images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(self.device)
         return Batch(images.float().div_(255), owners)
+
+    def _picked(self, count: int, generator: torch.Generator) -> Tensor:
+        if self._chances is None:
+            return torch.randint(len(self._whole), (count,), generator=generator, device=self.device)
+        return torch.multinomial(self._chances, count, replacement=True, generator=generator)
 
     def survey(self, limit: int, generator: torch.Generator) -> Batch:
         """Return up to `limit` inputs for statistics: every whole picture once, or that many crops."""
