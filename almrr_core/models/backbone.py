@@ -1,4 +1,4 @@
-"""Frozen ImageNet feature extractors: ResNet-18, ResNet-50 and the pre-activation ResNet-50 v2.
+"""Frozen feature extractors: ResNet-18, ResNet-50 and the pre-activation ResNet-50 v2.
 
 Parameters carry torchvision's names, so its weight files load as they are. Sources: He et al., "Deep
 residual learning" (arXiv 1512.03385), with the stride in the 3×3 convolution (torchvision's "v1.5"), and
@@ -200,6 +200,7 @@ class PreActResNet(Backbone):
 
 _KINDS: dict[str, tuple[type[Backbone], type[_Block], Ints]] = {
     "resnet18": (ResNet, BasicBlock, (2, 2, 2, 2)),
+    "texture18": (ResNet, BasicBlock, (2, 2, 2, 2)),  # a ResNet-18 with the weights we ship
     "resnet50": (ResNet, Bottleneck, (3, 4, 6, 3)),
     "resnet50v2": (PreActResNet, PreActBottleneck, (3, 4, 6, 3)),
 }

@@ -1,4 +1,4 @@
-"""ImageNet weight files: where they are looked for, how they are fetched, checked, loaded and packed."""
+"""Weight files: where they are looked for, what is shipped, how they are fetched, checked and loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from almrr_core.errors import ErrorCode, StationError
-from almrr_core.files import sha256_of, write_failed
+from almrr_core.files import resources, sha256_of, write_failed
 from almrr_core.models.backbone import Backbone
 
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all; 0 where the server does not say)
@@ -29,6 +29,7 @@ FOLDER_VARIABLE = "ALMRR_WEIGHTS"
 ADDRESS = "https://download.pytorch.org/models/"
 # the eight digits before the suffix are the start of the file's SHA-256
 OFFICIAL = {"resnet18": "resnet18-f37072fd.pth", "resnet50": "resnet50-0676ba61.pth"}
+SHIPPED = "texture18"  # our own, from generated textures alone: needs no download and no licence but ours
 SUFFIXES = (".safetensors", ".pth", ".pt")  # in this order where a folder holds several
 TIMEOUT = 30.0  # seconds without a byte
 PIECE = 1 << 18  # bytes
@@ -39,18 +40,40 @@ def user_weights_folder() -> Path:
     return user_data_path(APP, appauthor=False) / "weights"
 
 
+def shipped_weights(name: str) -> Path | None:
+    """Return the file of backbone `name` that came with the program, None where there is none."""
+    path = resources() / "backbones" / f"{name}.safetensors"
+    return path if name == SHIPPED and path.is_file() else None
+
+
+def weights_here(name: str) -> Path | None:
+    """Return the weight file of backbone `name` on this machine, None where it would have to be fetched."""
+    found = (_in_folder(name, folder) for folder in _usual_folders())
+    return next((path for path in found if path is not None), shipped_weights(name))
+
+
+def default_backbone() -> str:
+    """Return "resnet18" where its ImageNet weights are on this machine, else the backbone that is shipped."""
+    shipped = weights_here("resnet18") is None and shipped_weights(SHIPPED) is not None
+    return SHIPPED if shipped else "resnet18"
+
+
 def find_weights(name: str, where: Path | None = None, progress: Progress | None = None) -> Path:
     """Return the weight file of backbone `name`, fetching the official one at most once.
 
     With `where` (a file, or a folder that holds `<name>*.safetensors`, `.pth` or `.pt`) only that is looked
     at. Else in turn: the folder in `ALMRR_WEIGHTS`, the user's data folder, the official address, from which
-    the file goes to the user's data folder. Raises WEIGHTS_MISSING, DOWNLOAD_FAILED or WRITE_FAILED.
+    the file goes to the user's data folder. A shipped backbone is never missing: its own file comes last.
+    Raises WEIGHTS_MISSING, DOWNLOAD_FAILED or WRITE_FAILED.
     """
     folders = [where] if where is not None else _usual_folders()
     for folder in folders:
         found = _in_folder(name, folder)
         if found is not None:
             return found
+    shipped = shipped_weights(name)
+    if shipped is not None and (where is None or where.is_dir()):
+        return shipped
     if where is not None or name not in OFFICIAL:
         raise _missing(name, folders)
     return download(ADDRESS + OFFICIAL[name], user_weights_folder(), progress)

@@ -83,8 +83,13 @@ class Twin:
         return self.conv(f"{at}.conv3", out) + r
 
     def __call__(self, name: str, images: Tensor, last: int) -> list[Tensor]:
-        block = {"resnet18": self.basic, "resnet50": self.bottleneck, "resnet50v2": self.preact}[name]
-        depths = (2, 2, 2, 2) if name == "resnet18" else (3, 4, 6, 3)
+        block = {
+            "resnet18": self.basic,
+            "texture18": self.basic,
+            "resnet50": self.bottleneck,
+            "resnet50v2": self.preact,
+        }[name]
+        depths = (2, 2, 2, 2) if name.endswith("18") else (3, 4, 6, 3)
         x = (images - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
         x = self.norm("bn_data", x) if name == "resnet50v2" else x
         x = F.max_pool2d(F.relu(self.norm("bn1", self.conv("conv1", x, 2))), 3, 2, 1)
@@ -138,7 +143,7 @@ def test_names_and_counts_are_torchvisions(
 @pytest.mark.parametrize("stages", [(1,), (2, 4), (3, 1)])
 def test_shapes_of_any_stages(name: str, stages: tuple[int, ...]) -> None:
     backbone = build_backbone(name, stages)
-    widths = [64, 128, 256, 512] if name == "resnet18" else [256, 512, 1024, 2048]
+    widths = [64, 128, 256, 512] if name.endswith("18") else [256, 512, 1024, 2048]
     assert backbone.stages == tuple(sorted(stages))
     assert backbone.channels == tuple(widths[k - 1] for k in sorted(stages))
     outputs = backbone(torch.rand(2, 3, 64, 128))

@@ -1,0 +1,135 @@
+"""Backbones compared by what a user does with them: train and evaluate, every run in processes of its own.
+
+`python -m almrr_core.bench.backbones --minutes 8 --seeds 3 --data DATA --weights W --out FILE.json`
+
+FILE keeps every finished run: called again, only the missing ones are made. At the end (with --seeds 0 at
+once) the table of FILE is printed as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from almrr_core.files import read_json, write_json
+
+ROWS = {
+    "random ResNet-18": ("--backbone", "resnet18", "--random-backbone"),
+    "texture18": ("--backbone", "texture18"),
+    "ImageNet ResNet-18": ("--backbone", "resnet18", "--weights"),
+}
+SETS: dict[str, tuple[str, ...]] = {"mt_defect": (), "nanotwice": ("--tile", "256", "--overlap", "64")}
+COLUMNS = {
+    "image or tile AUROC": ("image_auroc", "tile_auroc"),
+    "pixel AUROC": ("pixel_auroc",),
+    "pixel AP": ("pixel_ap",),
+    "AU-PRO": ("aupro",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training and its evaluation."""
+
+    row: str
+    data: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Return its name in the result file."""
+        return f"{self.row} / {self.data} / {self.seed}"
+
+
+def main() -> int:
+    """Make the missing runs and print the table; the exit code is 1 after a run that failed."""
+    options = _options()
+    results = read_json(options.out) if options.out.exists() else {}
+    # the seed outermost: after a third of the time every cell of the table has a figure
+    runs = [Run(row, data, seed) for seed in range(options.seeds) for data in SETS for row in ROWS]
+    failed = 0
+    for run in runs:
+        if run.key in results:
+            continue
+        print(f"{time.strftime('%H:%M:%S')} {run.key}", flush=True)
+        try:
+            results[run.key] = _measure(run, options)
+        except subprocess.CalledProcessError as error:
+            print(f"  failed with exit code {error.returncode}; it will be tried again next time", flush=True)
+            failed = 1
+            continue
+        write_json(options.out, results)
+    for line in table(results):
+        print(line)
+    return failed
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=8.0, help="of training, the same for every run")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--data", type=Path, required=True, help=f"folder with {' and '.join(SETS)}")
+    parser.add_argument("--weights", type=Path, required=True, help="ImageNet weights, or a folder with them")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of the finished runs")
+    return parser.parse_args()
+
+
+def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="almrr-backbones-") as folder:
+        bundle, data = str(Path(folder) / "bundle"), str(options.data / run.data)
+        words = list(ROWS[run.row])
+        if words[-1] == "--weights":
+            words.append(str(options.weights))
+        textures = options.data / "textures"
+        if textures.is_dir():
+            words += ["--textures", str(textures)]
+        budget = ["--minutes", str(options.minutes), "--seed", str(run.seed), "--pack-backbone"]
+        made = _almrr(folder, "train", data, "--out", bundle, *SETS[run.data], *words, *budget)
+        found = _almrr(folder, "evaluate", bundle, data)
+    kept = ("backbone", "backbone_hash", "steps", "seconds", "trained", "metrics")
+    return {name: made[name] for name in kept} | {"minutes": options.minutes, "test": found}
+
+
+def _almrr(folder: str, *words: str) -> dict[str, Any]:
+    """Run one command of the program and return what its --json says."""
+    result = Path(folder) / "result.json"
+    command = [sys.executable, "-m", "almrr_core.cli", *words, "--json", str(result)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    value: dict[str, Any] = json.loads(result.read_text("utf-8"))
+    return value
+
+
+def table(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the Markdown lines: mean ± half the range over the seeds, in percent."""
+    for data in SETS:
+        yield f"| {data} | seeds | {' | '.join(COLUMNS)} |"
+        yield "|---|---|" + "---|" * len(COLUMNS)
+        for row in ROWS:
+            tests = [one["test"] for key, one in results.items() if key.startswith(f"{row} / {data} / ")]
+            cells = [_cell([_figure(test, names) for test in tests]) for names in COLUMNS.values()]
+            yield f"| {row} | {len(tests)} | {' | '.join(cells)} |"
+        yield ""
+
+
+def _figure(test: dict[str, Any], names: tuple[str, ...]) -> float | None:
+    return next((float(test[name]) for name in names if test.get(name) is not None), None)
+
+
+def _cell(figures: list[float | None]) -> str:
+    values = [100 * figure for figure in figures if figure is not None]
+    if not values:
+        return "-"
+    return f"{statistics.mean(values):.1f} ± {(max(values) - min(values)) / 2:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
