@@ -1,0 +1,235 @@
+"""A folder that pictures arrive in: each file is taken once, when it is whole, then left, moved or deleted."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from almrr_core.cameras.files import (
+    Seen,
+    Version,
+    files_in,
+    folder_unusable,
+    frame_of_file,
+    is_ignored,
+    is_on_network,
+    move_beside,
+    version_of,
+)
+from almrr_core.cameras.notify import Notifier
+from almrr_core.cameras.protocol import unusable
+from almrr_core.cameras.waiting import WaitingSource
+from almrr_core.files import write_failed
+from almrr_core.settings import AfterInspection, SourceSettings
+from almrr_core.types import Frame, SourceState
+
+STABLE = 0.3  # seconds that size and time of change must stay before a file is read
+PATIENCE = 10.0  # seconds that an unreadable file must stay as it is before it is given up
+
+_TICK = 0.05  # seconds between two looks at files that are not ready, and at what the system told
+_CHECK = 1.0  # seconds between two looks at the folder: at all of it where the system tells nothing
+_SAFETY = 20.0  # seconds between two looks at all of it else: the system may forget something
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A file that is not taken yet: unchanged since `since`, tried at `due` and then `delay` s later."""
+
+    version: Version
+    since: float
+    due: float
+    delay: float = 0.5
+
+
+class WatchFolder(WaitingSource):
+    """Takes what is in the folder at the start by name, then what arrives, in order of arrival.
+
+    A file that cannot be read is tried again; unchanged for `patience` seconds it is given as a frame without
+    picture, and never deleted. A file that is written anew is a new one. With `store` (a file's path) files
+    that were left are remembered across restarts, without it only until the camera is built anew.
+    """
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        bit_depth: int | None = None,
+        store: Path | None = None,
+        stable: float = STABLE,
+        patience: float = PATIENCE,
+    ) -> None:
+        super().__init__(settings.source_id)
+        self._settings, self._bit_depth = settings, bit_depth
+        self._stable, self._patience = stable, patience
+        self._folder = Path(settings.address).absolute()
+        self._archive = Path(settings.archive).absolute() if settings.archive else self._folder / "inspected"
+        self._seen = Seen(store)  # under the lock, as is what was taken and is not settled:
+        self._taken: dict[int, tuple[Path, Version]] = {}  # by the frame's `grabbed_ns`
+        self._notifier: Notifier | None = None
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._waiting: dict[Path, _Waiting] = {}
+        self._identity = (0, 0)  # device and inode of the folder
+        self._check_at = self._look_at = 0.0
+
+    def open(self) -> None:
+        """Begin to watch; raises SOURCE_UNUSABLE unless the folder is there.
+
+        What was taken and is not settled yet still waits for the log: it is not taken again.
+        """
+        if self._state is not SourceState.CLOSED:
+            return
+        if self._archive == self._folder and self._settings.after is AfterInspection.ARCHIVE:
+            raise unusable(f"{self._folder} cannot be its own archive.", "Choose another folder.")
+        try:
+            os.scandir(self._folder).close()
+        except OSError as error:
+            raise folder_unusable(self._folder, error) from error
+        self._start_anew()
+        self._begin()
+
+    def take(self, timeout: float) -> Frame | None:
+        """Return the next file that is whole, or was given up; None without one within `timeout` s."""
+        deadline = time.monotonic() + timeout
+        while self._state is not SourceState.CLOSED and not self._closing.is_set():
+            with self._reading:
+                frame = self._look()
+            if frame is not None:
+                return self._taking(frame)
+            if (left := deadline - time.monotonic()) <= 0:
+                return None
+            self._closing.wait(min(left, _TICK))
+        return None
+
+    def _look(self) -> Frame | None:
+        if self._closing.is_set():
+            return None
+        self._find()
+        return self._next_ready()
+
+    def _find(self) -> None:
+        """Find new files: by the system's word, and now and then by looking at all of them."""
+        now = time.monotonic()
+        try:
+            if now >= self._check_at:
+                self._check_at = now + _CHECK
+                self._check_folder()
+            told, folders = self._notifier.told() if self._notifier else ([], False)
+            if folders or now >= self._look_at:
+                self._look_at = now + (_SAFETY if self._notifier else _CHECK)
+                self._look_at_all()
+            for path in told:
+                if self._is_ours(path) and (version := version_of(path)):
+                    self._note(path, version)
+        except OSError as error:
+            self._stop_notifier()
+            self._lose(folder_unusable(self._folder, error).sentence)
+
+    def _check_folder(self) -> None:
+        """Raise OSError if the folder is gone; see whether it is another one now, whom nobody watches."""
+        status = os.stat(self._folder)
+        identity = (status.st_dev, status.st_ino)
+        if identity == self._identity and self._lost is None:
+            return
+        self._stop_notifier()
+        polling = self._settings.polling
+        if not (is_on_network(self._folder) if polling is None else polling):
+            notifier = Notifier(self._folder, self._settings.subfolders)
+            self._notifier = notifier if notifier.works else None
+        self._identity, self._look_at = identity, 0.0
+
+    def _look_at_all(self) -> None:
+        present = set()
+        for path, version in files_in(self._folder, self._settings.subfolders, self._archive):
+            present.add(str(path))
+            self._note(path, version)
+        with self._lock:
+            self._seen.prune(present)
+        self._found()
+
+    def _is_ours(self, path: Path) -> bool:
+        if self._folder not in path.parents or self._archive in path.parents or path.is_dir():
+            return False
+        return not any(map(is_ignored, path.relative_to(self._folder).parts))
+
+    def _stop_notifier(self) -> None:
+        if self._notifier is not None:
+            self._notifier.stop()
+            self._notifier = None
+
+    def _note(self, path: Path, version: Version) -> None:
+        with self._lock:
+            if (path, version) in self._seen:
+                return
+        waiting = self._waiting.get(path)
+        if waiting is None or waiting.version != version:
+            now = time.monotonic()
+            self._waiting[path] = _Waiting(version, now, now + self._stable)
+
+    def _next_ready(self) -> Frame | None:
+        now = time.monotonic()
+        for path in tuple(self._waiting):
+            if now >= self._waiting[path].due and (frame := self._try(path, self._waiting[path])) is not None:
+                return frame
+        return None
+
+    def _try(self, path: Path, waiting: _Waiting) -> Frame | None:
+        """Return the file's frame; None if it is gone, changes still, or may become readable."""
+        if not self._is_unchanged(path, waiting):
+            return None
+        frame = frame_of_file(self._settings.source_id, path, self._bit_depth)
+        now = time.monotonic()
+        if not self._is_unchanged(path, waiting):  # meanwhile
+            return None
+        if frame.picture is None:
+            if now - waiting.since < self._patience:
+                waiting.due, waiting.delay = now + min(waiting.delay, self._patience / 4), 2 * waiting.delay
+                return None
+            frame = replace(frame, fault=f"{frame.fault} It was tried for {self._patience:g} s.")
+        del self._waiting[path]
+        with self._lock:
+            self._seen.hold(path, waiting.version)
+            self._taken[frame.grabbed_ns] = (path, waiting.version)
+        return frame
+
+    def _is_unchanged(self, path: Path, waiting: _Waiting) -> bool:
+        version = version_of(path)
+        if version is None:
+            del self._waiting[path]
+        elif version != waiting.version:
+            self._note(path, version)
+        return version == waiting.version
+
+    def settle(self, frame: Frame) -> None:
+        """Leave, archive or delete the frame's file; one without picture is never deleted.
+
+        Raises WRITE_FAILED when it cannot be moved or deleted: it then stays, and is not taken again.
+        """
+        with self._lock:
+            path, version = self._taken.pop(frame.grabbed_ns, (None, None))
+        if path is None or version_of(path) != version or version is None:
+            return  # not ours, gone, or already written anew
+        after = self._settings.after
+        try:
+            if after is AfterInspection.ARCHIVE:
+                move_beside(path, self._folder, self._archive)
+            elif after is AfterInspection.DELETE and frame.picture is not None:
+                _delete(path)
+        finally:
+            with self._lock:
+                if version_of(path) == version:
+                    self._seen.keep(path, version)
+                else:
+                    self._seen.forget(path)
+
+    def _let_go(self) -> None:
+        self._stop_notifier()  # what was taken may still be settled
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise write_failed(path, error) from error
