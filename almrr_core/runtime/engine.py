@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,8 +24,9 @@ from almrr_core.models.almrr import Almrr, upsample
 from almrr_core.models.bundle import Golden, build_model, read_bundle
 from almrr_core.models.card import Card, damaged
 from almrr_core.runtime.fused import fuse
-from almrr_core.types import Inspection, Limits, Picture
+from almrr_core.types import Geometry, Inspection, Limits, Picture, ScoreMap
 
+STRIDE = 4  # picture pixels of the model's input per pixel of its logits
 CHUNK = 8  # tiles at a time: bounds the memory of the model's intermediate values
 TOLERANCE = 1e-3  # absolute plus relative, in logits (design.md §6.6)
 
@@ -31,8 +34,15 @@ TOLERANCE = 1e-3  # absolute plus relative, in logits (design.md §6.6)
 class Engine:
     """One loaded bundle. After `load` it is only read, so several threads may inspect at once."""
 
-    def __init__(self, card: Card, network: nn.Module, golden: Golden, device: torch.device) -> None:
-        self.card = card
+    def __init__(
+        self,
+        card: Card,
+        network: nn.Module,
+        golden: Golden,
+        device: torch.device,
+        geometry: Geometry | None = None,
+    ) -> None:
+        self.card, self.geometry = card, geometry or card.geometry
         self._network, self._golden, self._device = network, golden, device
 
     @classmethod
@@ -61,6 +71,24 @@ class Engine:
         return self.card.limits
 
     @property
+    def seal(self) -> str:
+        """The SHA-256 that names the bundle, for the log."""
+        return self.card.seal
+
+    def fitted(self, geometry: Geometry) -> Engine:
+        """Return the same model for a recipe's geometry; only the region of interest may be another.
+
+        Both share the network. Raises GEOMETRY_MISMATCH for anything else that differs from the bundle's.
+        """
+        if replace(geometry, roi=None) != replace(self.card.geometry, roi=None):
+            raise StationError(
+                ErrorCode.GEOMETRY_MISMATCH,
+                "The recipe's geometry is not the one the model was trained and calibrated with.",
+                "Choose a model that was trained for this recipe, or make a new recipe from the model.",
+            )
+        return Engine(self.card, self._network, self._golden, self._device, geometry)
+
+    @property
     def device(self) -> str:
         """Where it runs: cpu or cuda."""
         return self._device.type
@@ -76,11 +104,11 @@ class Engine:
         out = np.empty(tiles.shape[:3], np.float32)
         for start in range(0, len(tiles), CHUNK):
             chunk = slice(start, start + CHUNK)
-            out[chunk] = self._run(tiles[chunk], side)
+            (out[chunk],) = self._run(tiles[chunk], side)
         return out
 
     def inspect(self, picture: Picture) -> Inspection:
-        """Return map (at the size of the picture or its region of interest), score and time of one frame.
+        """Return maps (`score_map` at the size of the picture or its region of interest), score and time.
 
         `picture`: (H, W) gray or (H, W, 3) RGB uint8 of any size. The score is the largest over its tiles.
         Raises BAD_ARGUMENT, GEOMETRY_MISMATCH, SCORE_INVALID, OUT_OF_MEMORY.
@@ -89,11 +117,16 @@ class Engine:
         wrong = picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3)
         if picture.dtype != np.uint8 or wrong or picture.size == 0:
             raise _refused(picture, "a gray or RGB picture in 8 bits")
-        tiles, layout = cut(picture, self.card.geometry)
-        maps = self.maps(tiles)
+        tiles, layout = cut(picture, self.geometry)
+        if self.geometry.tile is None:
+            logits, maps = self._run(tiles, None, self.geometry.input_size)
+            score_map, model_map = blend(maps, layout), logits[0]
+        else:
+            maps = self.maps(tiles)
+            score_map = blend(maps, layout)
+            model_map = _reduced(score_map, self.geometry)
         score = max(frame_score(one) for one in maps)
-        score_map = blend(maps, layout)
-        return Inspection(score_map, score, (time.perf_counter() - start) * 1e3)
+        return Inspection(score_map, score, (time.perf_counter() - start) * 1e3, model_map)
 
     def golden_difference(self) -> float:
         """Return the largest absolute difference from the golden logits; NaN where a logit is NaN."""
@@ -102,7 +135,7 @@ class Engine:
     def _golden_logits(self) -> NDArray[np.float32]:
         pictures = self._golden.pictures
         parts = [self._run(pictures[i : i + CHUNK], None) for i in range(0, len(pictures), CHUNK)]
-        return np.concatenate(parts)
+        return np.concatenate([logits for (logits,) in parts])
 
     def _verify(self, folder: Path) -> None:
         wanted = self._golden.logits
@@ -111,13 +144,13 @@ class Engine:
             what = f"its golden pictures give other scores, by up to {difference.max():.3g}"
             raise damaged(folder, what)
 
-    def _run(self, pictures: NDArray[np.uint8], side: int | None) -> NDArray[np.float32]:
-        """Return logit differences (n, M, M), or (n, side, side) where `side` is given."""
+    def _run(self, pictures: NDArray[np.uint8], *sides: int | None) -> list[NDArray[np.float32]]:
+        """Return logit differences (n, side, side) for each of the sides; None is the model's own M."""
         try:
             with torch.inference_mode():
                 logit = self._network(images_of(pictures, self._device))
-                logit = logit if side is None else upsample(logit, side)
-                return np.asarray(logit[:, 0].cpu().numpy())
+                sized = [logit if side is None else upsample(logit, side) for side in sides]
+                return [np.asarray(one[:, 0].cpu().numpy()) for one in sized]
         except torch.OutOfMemoryError as error:
             raise StationError(
                 ErrorCode.OUT_OF_MEMORY,
@@ -159,6 +192,13 @@ def golden_of(model: Almrr, pictures: NDArray[np.uint8]) -> Golden:
     chunks = [pictures[i : i + CHUNK] for i in range(0, len(pictures), CHUNK)]
     logits = [twin(images_of(chunk, device))[:, 0].numpy() for chunk in chunks]
     return Golden(pictures, np.concatenate(logits))
+
+
+def _reduced(score_map: ScoreMap, geometry: Geometry) -> ScoreMap:
+    """Return the blended map of tiles at the model's resolution, by area; as it is where that is finer."""
+    step = STRIDE * (geometry.tile or geometry.input_size) / (geometry.input_size * geometry.scale)
+    height, width = (max(1, round(length / max(step, 1))) for length in score_map.shape)
+    return np.asarray(cv2.resize(score_map, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _refused(array: NDArray[np.generic], wanted: str) -> StationError:
