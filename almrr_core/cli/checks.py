@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from almrr_core.cli.console import GOOD, REFUSED, Outcome, printable, put
-from almrr_core.cli.info import weights_here
 from almrr_core.cli.parser import BACKBONES, Options
 
 
 def run(options: Options) -> Outcome:
     """Check this machine, and the bundle where one is given."""
     from almrr_core.evaluate.self_test import Check, State, check_bundle, check_machine
+    from almrr_core.models.weights import weights_here
 
     checks: list[Check] = []
 

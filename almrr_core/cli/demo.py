@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from almrr_core.cli.console import GOOD, REFUSED, Outcome, put, say, table
-from almrr_core.cli.info import weights_here
 from almrr_core.cli.inspection import write_overlay
 from almrr_core.cli.parser import Options
 from almrr_core.cli.training import train_shown, whole_path
@@ -18,8 +17,6 @@ from almrr_core.errors import ErrorCode, StationError
 if TYPE_CHECKING:
     from almrr_core.data.folders import TestPicture
     from almrr_core.runtime.engine import Engine
-
-BACKBONE = "resnet18"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +63,9 @@ def _folder(out: Path | None) -> Path:
 def _train(options: Options, folder: Path) -> None:
     from almrr_core.train.job import TrainJob
 
-    weights = weights_here(BACKBONE)
-    if weights is None:
-        say(
-            f"There are no weights for {BACKBONE} on this machine: the demonstration sees with random features "
-            "and will miss more. `almrr train` fetches the weights, or says where to put them."
-        )
     job = TrainJob(
         data=folder / "pictures",
         out=folder / "model",
-        backbone=BACKBONE,
-        weights=weights,
-        backbone_seed=options.seed if weights is None else None,
         device=options.device,
         steps=options.steps,
         minutes=options.minutes if options.steps is None else None,

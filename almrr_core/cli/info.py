@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from almrr_core.cli.console import Outcome, put
 from almrr_core.cli.parser import Options
 from almrr_core.cli.progress import duration
-from almrr_core.errors import StationError
 
 if TYPE_CHECKING:
     from almrr_core.judge import LimitEstimate
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 def run(options: Options) -> Outcome:
     """Print the card of a bundle and whether the backbone it needs is on this machine."""
     from almrr_core.models.bundle import BACKBONE, read_card
+    from almrr_core.models.weights import weights_here
 
     card = read_card(options.bundle)
     weights = weights_here(card.backbone)
@@ -63,18 +63,3 @@ def _where(card: Card, weights: Path | None, packed: bool) -> str:
     if weights is None:
         return f"{card.backbone} is not on this machine: it will be fetched, or give --weights"
     return f"{card.backbone} in {weights}"
-
-
-def weights_here(name: str) -> Path | None:
-    """Return the weight file of a backbone in the usual folders; nothing is fetched."""
-    import os
-
-    from almrr_core.models.weights import FOLDER_VARIABLE, find_weights, user_weights_folder
-
-    named = os.environ.get(FOLDER_VARIABLE)
-    for folder in [*([Path(named).expanduser()] if named else []), user_weights_folder()]:
-        try:
-            return find_weights(name, folder)
-        except StationError:
-            continue
-    return None

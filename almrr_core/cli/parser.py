@@ -1,24 +1,31 @@
-"""The words of the command line: commands, their options, and which values are refused."""
+"""The words of the command line: commands and their options."""
 
 from __future__ import annotations
 
-import argparse
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeAlias
 
 from almrr_core.cli.console import Outcome
-from almrr_core.errors import ErrorCode, StationError
+from almrr_core.cli.lifecycle_options import add_models, add_promote, add_retrain
+from almrr_core.cli.options import (
+    LARGEST_SEED,
+    MINUTES,
+    Add,
+    Commands,
+    Options,
+    Parser,
+    add_budget,
+    add_device,
+    command_of,
+    finite,
+    whole,
+)
 
-BACKBONES = ("resnet18", "resnet50", "resnet50v2")
+__all__ = ["LARGEST_SEED", "MINUTES", "Options", "parse"]
+
+BACKBONES = ("resnet18", "texture18", "resnet50", "resnet50v2")
 PROFILES = ("compact", "paper")
 FORMS = ("hybrid", "paper")
-DEVICES = ("auto", "cpu", "cuda")
-MINUTES = 20.0  # of training, when nothing else is said
-LARGEST_SEED = 2**63 - 1
-
-Options = argparse.Namespace
 
 
 def parse(argv: Sequence[str] | None) -> Options:
@@ -26,19 +33,8 @@ def parse(argv: Sequence[str] | None) -> Options:
     return _parser().parse_args(argv)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses by StationError: argparse's own exit code 2 means an internal error here."""
-
-    def error(self, message: str) -> NoReturn:
-        sentence = f"The command line cannot be used: {message}."
-        raise StationError(ErrorCode.BAD_ARGUMENT, sentence, f"See {self.prog} --help.")
-
-
-Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # the only name argparse has for it
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="almrr",
         description="Find defects on textured surfaces, having seen normal pictures only.",
         epilog="Exit code: 0 good, 1 bad input or anything NOT_INSPECTED, 2 internal error.",
@@ -51,69 +47,54 @@ def _parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_self_test(commands)
     _add_demo(commands)
+    _add_pretrain(commands)
+    _add_run(commands)
+    add_retrain(commands)
+    add_promote(commands)
+    add_models(commands)
     return parser
-
-
-def _command(
-    commands: Commands, name: str, run: Callable[[Options], Outcome], text: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-    command.set_defaults(run=run)
-    command.add_argument("--json", type=Path, metavar="FILE", help="also write the result to FILE as JSON")
-    return command
 
 
 def _add_train(commands: Commands) -> None:
     text = "Train on a folder of normal pictures (train/good of a data set, or a plain folder)."
-    command = _command(commands, "train", _train, text)
+    command = command_of(commands, "train", _train, text)
     add = command.add_argument
     add("data", type=Path, metavar="DATA", help="folder with the normal pictures")
     add("--out", type=Path, required=True, metavar="BUNDLE", help="folder for the trained model")
     add("--profile", choices=PROFILES, default=PROFILES[0], help="sizes (default: compact, for a CPU)")
     add("--form", choices=FORMS, help="what the refinement sees (default: hybrid; paper with that profile)")
-    add("--backbone", choices=BACKBONES, help="features (default: resnet18; resnet50 with profile paper)")
+    text = (
+        "features (default: resnet18 where its weights are here, else texture18; resnet50 with profile paper)"
+    )
+    add("--backbone", choices=BACKBONES, help=text)
     add("--weights", type=Path, metavar="FILE|DIR", help="the backbone's weights, or a folder with them")
     add("--random-backbone", action="store_true", help="no weights: random features, far weaker")
     add("--pack-backbone", action="store_true", help="store the backbone in the bundle")
     add("--textures", type=Path, metavar="DIR", help="pictures of textures for simulated anomalies")
     _add_geometry(add)
-    _add_device(add)
-    _add_budget(command)
-    add("--batch", type=_whole(1), default=8, metavar="N", help="pictures per step (default: 8)")
-    add("--seed", type=_whole(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
+    add_device(add)
+    add_budget(command)
+    add("--batch", type=whole(1), default=8, metavar="N", help="pictures per step (default: 8)")
+    add("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
     add("--resume", action="store_true", help="go on where an interrupted training of BUNDLE stopped")
 
 
-Add = Callable[..., argparse.Action]
-
-
 def _add_geometry(add: Add) -> None:
-    add("--tile", type=_whole(1), metavar="N", help="cut into squares of N pixels (default: whole picture)")
-    add("--overlap", type=_whole(0), default=0, metavar="M", help="pixels shared by neighbouring tiles")
-    add("--scale", type=_finite(), default=1.0, metavar="S", help="scale pictures by S before cutting")
-    add("--input-size", type=_whole(1), default=256, metavar="N", help="side the model sees (default: 256)")
-
-
-def _add_budget(command: argparse.ArgumentParser) -> None:
-    add = command.add_mutually_exclusive_group().add_argument
-    add("--steps", type=_whole(0), metavar="N", help="train N steps")
-    text = f"train for M minutes (default: {MINUTES:g}; 0: the closed form alone)"
-    add("--minutes", type=_finite(0), metavar="M", help=text)
-
-
-def _add_device(add: Add) -> None:
-    add("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+    add("--tile", type=whole(1), metavar="N", help="cut into squares of N pixels (default: whole picture)")
+    add("--overlap", type=whole(0), default=0, metavar="M", help="pixels shared by neighbouring tiles")
+    add("--scale", type=finite(), default=1.0, metavar="S", help="scale pictures by S before cutting")
+    add("--input-size", type=whole(1), default=256, metavar="N", help="side the model sees (default: 256)")
 
 
 def _add_bundle(add: Add) -> None:
     add("bundle", type=Path, metavar="BUNDLE", help="folder of a trained model")
-    _add_device(add)
+    add_device(add)
     add("--weights", type=Path, metavar="FILE|DIR", help="the backbone's weights, or a folder with them")
 
 
 def _add_evaluate(commands: Commands) -> None:
     text = "Measure a model on test/ and ground_truth/ of a data set."
-    add = _command(commands, "evaluate", _evaluate, text).add_argument
+    add = command_of(commands, "evaluate", _evaluate, text).add_argument
     _add_bundle(add)
     add("data", type=Path, metavar="DATA", help="folder with test/ and ground_truth/")
     add("--maps", type=Path, metavar="DIR", help="write raw score maps and scores.csv into DIR")
@@ -121,7 +102,7 @@ def _add_evaluate(commands: Commands) -> None:
 
 def _add_inspect(commands: Commands) -> None:
     text = "Judge pictures; one JSON line per picture on standard output (UTF-8)."
-    add = _command(commands, "inspect", _inspect, text).add_argument
+    add = command_of(commands, "inspect", _inspect, text).add_argument
     _add_bundle(add)
     add(
         "paths",
@@ -134,7 +115,7 @@ def _add_inspect(commands: Commands) -> None:
 
 
 def _add_info(commands: Commands) -> None:
-    add = _command(
+    add = command_of(
         commands, "info", _info, "Say what a trained model is and where its limits lie."
     ).add_argument
     add("bundle", type=Path, metavar="BUNDLE", help="folder of a trained model")
@@ -142,44 +123,52 @@ def _add_info(commands: Commands) -> None:
 
 def _add_self_test(commands: Commands) -> None:
     text = "Check that this machine computes right, and that a model gives its golden scores."
-    add = _command(commands, "self-test", _self_test, text).add_argument
+    add = command_of(commands, "self-test", _self_test, text).add_argument
     add("bundle", type=Path, nargs="?", metavar="BUNDLE", help="folder of a trained model")
-    _add_device(add)
+    add_device(add)
     add("--weights", type=Path, metavar="FILE|DIR", help="the bundle's backbone weights")
 
 
 def _add_demo(commands: Commands) -> None:
     text = "Train on a generated surface, plant defects of kinds not trained on, and inspect them."
-    add = _command(commands, "demo", _demo, text).add_argument
+    add = command_of(commands, "demo", _demo, text).add_argument
     add(
         "--out", type=Path, metavar="DIR", help="new folder for pictures and model (default: a temporary one)"
     )
-    add("--minutes", type=_finite(0), default=1.0, metavar="M", help="of training (default: 1)")
-    add("--steps", type=_whole(0), metavar="N", help="train N steps instead")
-    _add_device(add)
-    add("--seed", type=_whole(0, LARGEST_SEED), default=0, metavar="N", help="another surface (default: 0)")
+    add("--minutes", type=finite(0), default=1.0, metavar="M", help="of training (default: 1)")
+    add("--steps", type=whole(0), metavar="N", help="train N steps instead")
+    add_device(add)
+    add("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="N", help="another surface (default: 0)")
 
 
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least or (most is not None and value > most):
-            limits = f"from {least} up" if most is None else f"in {least}..{most}"
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number {limits}")
-        return value
+def _add_pretrain(commands: Commands) -> None:
+    text = "Train a backbone on generated textures alone, or repeat the first steps of the shipped one."
+    command = command_of(commands, "pretrain", _pretrain, text)
+    add = command.add_argument
+    add("--out", type=Path, metavar="DIR", help="folder for weights, card, loss log and checkpoint")
+    add("--verify", action="store_true", help="repeat the first steps of DIR (default: the shipped backbone)")
+    add("--resume", action="store_true", help="go on where an interrupted pre-training of DIR stopped")
+    budget = command.add_mutually_exclusive_group().add_argument
+    budget("--steps", type=whole(1), metavar="N", help="train N steps")
+    budget("--minutes", type=finite(0), metavar="M", help="train for M minutes in all (default: 60)")
+    add("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
+    add_device(add)
 
-    return number
 
-
-def _finite(least: float | None = None) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = float(text)
-        if not math.isfinite(value) or (least is not None and value < least):
-            limits = "" if least is None else f" from {least} up"
-            raise argparse.ArgumentTypeError(f"{text} is not a number{limits}")
-        return value
-
-    return number
+def _add_run(commands: Commands) -> None:
+    text = (
+        "Run the line of a data folder without a window; one JSON line per part on standard output (UTF-8)."
+    )
+    add = command_of(commands, "run", _run, text).add_argument
+    add("--data-dir", type=Path, metavar="DIR", help="the station's folder (default: that of the window)")
+    add("--demo", action="store_true", help="run the demo line: a simulated camera and the shipped model")
+    add(
+        "--parts",
+        type=whole(1),
+        metavar="N",
+        help="end after N parts (default: Ctrl+C, or the source's end)",
+    )
+    add("--seconds", type=finite(0), metavar="S", help="end after S seconds")
 
 
 def _train(options: Options) -> Outcome:
@@ -214,5 +203,17 @@ def _self_test(options: Options) -> Outcome:
 
 def _demo(options: Options) -> Outcome:
     from almrr_core.cli.demo import run
+
+    return run(options)
+
+
+def _pretrain(options: Options) -> Outcome:
+    from almrr_core.cli.pretraining import run
+
+    return run(options)
+
+
+def _run(options: Options) -> Outcome:
+    from almrr_core.cli.line import run
 
     return run(options)

@@ -83,19 +83,33 @@ def _taken(out: Path, why: str) -> StationError:
 
 
 def train_shown(job: TrainJob) -> Card:
-    """Train with progress on standard error; Ctrl+C keeps a checkpoint."""
+    """Train with progress on standard error, having said with which backbone; Ctrl+C keeps a checkpoint."""
     from almrr_core.train.loop import train
 
-    with shown_progress() as show, _interruptible() as stop:
+    say(_backbone(job))
+    with shown_progress() as show, interruptible() as stop:
 
         def report(progress: Progress) -> None:
             stop.between_steps = progress.stage == "training"
-            show(progress.fraction, str(progress.stage), _details(progress))
+            show(progress.fraction, str(progress.stage), details(progress))
 
         return train(job, report, lambda: stop.asked)
 
 
-def _details(progress: Progress) -> str:
+def _backbone(job: TrainJob) -> str:
+    from almrr_core.models.weights import SHIPPED, shipped_weights, weights_here
+
+    name = job.chosen_backbone
+    if job.backbone_seed is not None:
+        return f"Backbone: {name} with random weights (seed {job.backbone_seed})."
+    place = job.weights or weights_here(name)
+    if name == SHIPPED and place == shipped_weights(name):
+        return f"Backbone: {name}, the program's own, trained on generated textures alone."
+    return f"Backbone: {name} from {place or 'the official address'}."
+
+
+def details(progress: Progress) -> str:
+    """Return step, losses, pace and time left of a training."""
     if progress.stage != "training":
         return ""
     total = f"/{progress.steps}" if progress.steps else ""
@@ -120,7 +134,8 @@ class _Stop:
 
 
 @contextmanager
-def _interruptible() -> Iterator[_Stop]:
+def interruptible() -> Iterator[_Stop]:
+    """Turn the first Ctrl+C between two steps into a wish to stop."""
     stop = _Stop()
     before = signal.signal(signal.SIGINT, stop)
     try:

@@ -85,6 +85,8 @@ def fingerprint(session: Session) -> str:
         "batch": job.batch,
         "seed": job.seed,
         "train": [sample.sha256 for sample in session.split.train],
+        "parent": session.parent.seal if session.parent else None,
+        "warm": job.warm,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

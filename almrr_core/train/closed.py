@@ -28,7 +28,7 @@ def fit_closed_form(session: Session) -> None:
     parts = [session.stages(images) for images in survey.images.split(CHUNK)]
     stages = [torch.cat(stage) for stage in zip(*parts, strict=True)]
     del survey, parts
-    model.closed_form.fit(stages, folds)
+    model.closed_form.fit(stages, folds, turned=session.job.warm)
     del stages
     evidence, masks = zip(*(_simulated(session) for _ in range(SIMULATED // CHUNK)), strict=True)
     model.closed_form.fit_logit(torch.cat(evidence), torch.cat(masks))
@@ -40,5 +40,5 @@ def _simulated(session: Session) -> tuple[Tensor, Tensor]:
     made = simulate(batch.images, session.textures, session.generator, AnomalyOptions())
     model = session.model
     white = model.closed_form.whiten(session.stages(made.images))
-    evidence = model.closed_form(white, batch.owners % FOLDS)
+    evidence, _ = model.closed_form(white, batch.owners % FOLDS)
     return evidence, F.adaptive_avg_pool2d(made.masks, evidence.shape[-2:])

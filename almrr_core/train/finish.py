@@ -12,16 +12,17 @@ from torch import Tensor
 
 from almrr_core.data.anomalies import AnomalyOptions, simulate
 from almrr_core.judge import Calibration, calibrate, default_limits, frame_score
-from almrr_core.models.almrr import Almrr, upsample
+from almrr_core.models.almrr import Almrr, Form, upsample
 from almrr_core.models.backbone import IMAGENET_MEAN, IMAGENET_STD
 from almrr_core.models.bundle import FORMAT, Card, Golden, round_to_stored, write_bundle
 from almrr_core.models.weights import weights_hash
 from almrr_core.runtime.engine import golden_of
-from almrr_core.train.session import Session, packs
+from almrr_core.train.session import Session
 
 GOLDEN = 8  # pictures, half of them with an anomaly
 GOLDEN_SEED = 8
 CHUNK = 8
+BALANCED = 192
 
 
 def save_bundle(
@@ -61,7 +62,7 @@ def save_bundle(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files={},
     )
-    return write_bundle(job.out, model, card, _golden(session, model), packs(job))
+    return write_bundle(job.out, model, card, _golden(session, model), session.packs)
 
 
 @torch.no_grad()
@@ -78,6 +79,27 @@ def calibrate_on_held_out(session: Session, model: Almrr) -> Calibration:
         maps = torch.cat([upsample(model(part), size).cpu() for part in parts])
         scores.append(max(frame_score(one[0].numpy()) for one in maps))
     return calibrate(scores)
+
+
+@torch.no_grad()
+def balance_on_held_out(session: Session, model: Almrr) -> None:
+    """Set how much the picture's level counts, by held-out normal inputs; nothing to do for the paper's form.
+
+    A tile is no whole picture and gets none: its level would lift the tile as a block, seams and all. At most
+    BALANCED inputs are used, evenly: a standard deviation needs no more.
+    """
+    if model.form is Form.PAPER or session.job.geometry.tile is not None:
+        return
+    tiles = torch.cat(session.held_out)
+    tiles = tiles[torch.linspace(0, len(tiles) - 1, min(BALANCED, len(tiles))).round().long()]
+    size = session.job.geometry.input_size
+    scores, levels = [], []
+    for tile in tiles.split(CHUNK):
+        output = model.judge(session.stages(tile.to(session.device).float().div_(255)))
+        assert output.level is not None
+        scores += [frame_score(one[0].numpy()) for one in upsample(output.logit, size).cpu()]
+        levels.append(output.level.flatten())
+    model.balance(torch.tensor(scores, device=session.device), torch.cat(levels))
 
 
 def _golden(session: Session, model: Almrr) -> Golden:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from almrr_core.data.samples import Sample
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.almrr import Form, Profile
+from almrr_core.models.weights import default_backbone
 from almrr_core.types import Geometry
 
 DEFAULT_MINUTES = 20.0
@@ -21,8 +23,12 @@ class TrainJob:
     `data` holds train/good (MVTec layout) or is a folder of normal pictures. The budget is `steps` gradient
     steps or `minutes` of wall time from the call on; neither gives DEFAULT_MINUTES, 0 of either gives the
     closed form alone (hybrid) or an untrained model (paper). `form` None means the profile's own, `backbone`
-    None resnet18 (compact) or resnet50 (paper). `backbone_seed` asks for a randomly initialised backbone,
-    packed into the bundle, instead of weights.
+    None what `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone, packed into
+    the bundle, instead of weights.
+
+    With `normals` and `held_out` given (both, or neither) these pictures train and calibrate, and `data` is not
+    read. `parent` is a bundle whose backbone and sizes are used; with `warm` its weights too, and pictures that
+    it was not trained on then make up at least half of what is drawn. Its form and geometry must be the job's.
     """
 
     data: Path
@@ -41,6 +47,10 @@ class TrainJob:
     seed: int = 0
     resume: bool = False
     pack_backbone: bool = False
+    normals: tuple[Sample, ...] = ()
+    held_out: tuple[Sample, ...] = ()
+    parent: Path | None = None
+    warm: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a budget or batch that makes no sense."""
@@ -51,6 +61,10 @@ class TrainJob:
             self._refuse("the budget is not a number from 0 up")
         if not 2 <= self.batch <= 1024:
             self._refuse(f"the batch size {self.batch} is not in 2..1024")
+        if bool(self.normals) != bool(self.held_out):
+            self._refuse("pictures to train on need pictures held out, and the other way round")
+        if self.warm and self.parent is None:
+            self._refuse("there is no model to go on from")
 
     @staticmethod
     def _refuse(what: str) -> None:
@@ -67,8 +81,14 @@ class TrainJob:
 
     @property
     def chosen_backbone(self) -> str:
-        """Return the backbone's name, the profile's own where none is named."""
-        return self.backbone or ("resnet18" if self.profile is Profile.COMPACT else "resnet50")
+        """Return the backbone's name, the profile's own where none is named.
+
+        That of the compact profile is the shipped one where no ImageNet weights are on this machine.
+        """
+        if self.backbone is not None or self.profile is Profile.PAPER:
+            return self.backbone or "resnet50"
+        asked = self.weights is not None or self.backbone_seed is not None
+        return "resnet18" if asked else default_backbone()
 
     @property
     def seconds(self) -> float | None:
@@ -86,11 +106,23 @@ class Stage(StrEnum):
     CLOSED_FORM = "closed form"
     TRAINING = "training"
     CALIBRATING = "calibrating"
+    CHECKING = "self-test"
+
+
+@dataclass(frozen=True, slots=True)
+class WorstNormal:
+    """A training normal that the model under training finds odd, and the highest logit it has for it."""
+
+    path: Path
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a training stands; losses are of the last step, times in seconds, `fraction` in 0..1."""
+    """Where a training stands; losses are of the last step, times in seconds, `fraction` in 0..1.
+
+    `worst`: the training normals found oddest so far, the oddest first. `notice`: a sentence for a person.
+    """
 
     stage: Stage
     step: int = 0
@@ -102,3 +134,5 @@ class Progress:
     dice: float = 0.0
     pictures_per_second: float = 0.0
     fraction: float = 0.0
+    worst: tuple[WorstNormal, ...] = ()
+    notice: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +19,15 @@ from almrr_core.models.closed_form import FOLDS
 from almrr_core.train.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from almrr_core.train.closed import fit_closed_form
 from almrr_core.train.criterion import Criterion, Figures
-from almrr_core.train.finish import save_bundle
+from almrr_core.train.finish import balance_on_held_out, save_bundle
 from almrr_core.train.job import Progress, Stage, TrainJob
 from almrr_core.train.loss import LossParts, dice_loss, focal_loss, reconstruction_loss
 from almrr_core.train.session import Session, prepare
 from almrr_core.train.state import TrainState, copy_of
+from almrr_core.train.worst import Worst
 
 RATES = {Profile.COMPACT: 1e-3, Profile.PAPER: 3e-4}
+WARM_RATE = 0.3  # of the rate, when going on from trained weights
 CHECKPOINT_SECONDS = 60.0
 CLIP = 10.0  # largest gradient norm
 
@@ -53,12 +55,13 @@ def train(job: TrainJob, progress: Report | None = None, cancelled: Cancelled | 
         if job.chosen_form is Form.HYBRID:
             report(Progress(Stage.CLOSED_FORM, seconds=session.elapsed))
             fit_closed_form(session)
+            balance_on_held_out(session, session.model)
             closed = criterion.judge(session.model.closed_logit)
             metrics |= closed.named("closed")
-        state = TrainState(session, RATES[job.profile])
+        state = TrainState(session, RATES[job.profile] * (WARM_RATE if job.warm else 1.0))
         spent = load_checkpoint(session, state) if job.resume else 0.0
         session.started -= spent
-        if closed is not None and not job.resume:
+        if closed is not None and not job.resume and not job.warm:  # a warm start has a better bundle already
             card = save_bundle(session, copy_of(session.model), 0, False, metrics)
             if job.steps == 0 or job.seconds == 0:
                 return card
@@ -76,6 +79,7 @@ def _leave_better(
 ) -> Card:
     """Write the trained model, or the closed form alone where the criterion says training made it worse."""
     model = state.average.eval()
+    balance_on_held_out(session, model)
     trained = criterion.judge(model)
     metrics = metrics | trained.named("trained")
     better = closed is None or trained.merit >= closed.merit
@@ -83,7 +87,9 @@ def _leave_better(
         nn.init.zeros_(model.refinement.out.weight)
         if model.refinement.out.bias is not None:
             nn.init.zeros_(model.refinement.out.bias)
-    card = save_bundle(session, model, state.step, trained=better and state.step > 0, metrics=metrics)
+        balance_on_held_out(session, model)
+    trained_at_all = state.step > 0 or session.job.warm
+    card = save_bundle(session, model, state.step, trained=better and trained_at_all, metrics=metrics)
     remove_checkpoint(session)
     return card
 
@@ -97,6 +103,10 @@ class _Loop:
     report: Report
     cancelled: Cancelled
     saved_at: float = 0.0
+    worst: Worst = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worst = Worst([sample.path for sample in self.session.split.train])
 
     def run(self) -> None:
         """Step until the budget ends."""
@@ -122,7 +132,7 @@ class _Loop:
         session, state = self.session, self.state
         state.model.train()
         buffers = {name: value.clone() for name, value in state.model.refinement.named_buffers()}
-        parts = _losses(session)
+        parts = _losses(session, self.worst)
         values = torch.stack([parts.reconstruction, parts.focal, parts.dice]).tolist()
         state.optimiser.zero_grad(set_to_none=True)
         total = parts.total
@@ -153,16 +163,21 @@ class _Loop:
         else:
             budget = job.seconds or 0.0
             left, fraction = max(budget - elapsed, 0.0), min(elapsed / max(budget, 1e-9), 1.0)
-        return Progress(Stage.TRAINING, step, job.steps, elapsed, left, *parts, pace * job.batch, fraction)
+        per_second, worst = pace * job.batch, self.worst.top()
+        return Progress(Stage.TRAINING, step, job.steps, elapsed, left, *parts, per_second, fraction, worst)
 
 
-def _losses(session: Session) -> LossParts:
-    """Draw a batch, simulate anomalies and return the losses (method.md §1, both branches)."""
+def _losses(session: Session, worst: Worst) -> LossParts:
+    """Draw a batch, simulate anomalies and return the losses (method.md §1, both branches).
+
+    `worst` is told the scores of the pictures that were left normal.
+    """
     job, model, generator = session.job, session.model, session.generator
     batch = session.pool.sample(job.batch, generator)
-    normal = rotate_normals(batch.images, generator)
-    families = (PERLIN,) if job.chosen_form is Form.PAPER else None
-    options = AnomalyOptions(families) if families else AnomalyOptions()
+    as_published = job.chosen_form is Form.PAPER
+    # the closed form knows the layout of normals as they come: turned ones would teach to distrust it
+    normal = rotate_normals(batch.images, generator) if as_published else batch.images
+    options = AnomalyOptions((PERLIN,)) if as_published else AnomalyOptions()
     made = simulate(normal, session.textures, generator, options)
     changed = made.families >= 0
     stages = session.stages(made.images)  # in float32: whitening would magnify bf16's rounding
@@ -170,6 +185,7 @@ def _losses(session: Session) -> LossParts:
         output = model.judge(stages, batch.owners % FOLDS)
     target = _targets(session, output.features, normal, changed)
     logit = upsample(output.logit.float(), job.geometry.input_size)
+    worst.note(batch.owners[~changed], logit.detach().amax((1, 2, 3))[~changed])
     return LossParts(
         reconstruction_loss(output.repaired.float(), target.float()),
         focal_loss(logit, made.masks),

@@ -12,20 +12,24 @@ from torch import Tensor, nn
 
 from almrr_core.data.folders import find_normals
 from almrr_core.data.sampler import NormalPool
-from almrr_core.data.samples import Split, sample_inputs, split_normals
+from almrr_core.data.samples import Sample, Split, sample_inputs, split_normals
 from almrr_core.data.textures import FolderTextures, ProceduralTextures, TextureSource
+from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.almrr import WIDTHS, Almrr
 from almrr_core.models.backbone import Backbone, build_backbone, folded
-from almrr_core.models.bundle import round_backbone
+from almrr_core.models.bundle import BACKBONE, Card, build_model, read_bundle, round_backbone
 from almrr_core.models.weights import find_weights, load_weights, weights_hash
 from almrr_core.runtime.engine import resolve_device
 from almrr_core.train.job import Progress, Stage, TrainJob
+
+NEW_SHARE = 0.5  # of what a warm start draws, at least: pictures that its parent was not trained on
 
 
 @dataclass(slots=True, eq=False)
 class Session:
     """One training's long-lived objects; `held_out` are the frames' tiles, uint8 (n, 3, S, S)
-    each; `frozen` is the model's backbone in the form that is fastest to run."""
+    each; `frozen` is the model's backbone in the form that is fastest to run; `parent` the card of the bundle
+    that the job names."""
 
     job: TrainJob
     device: torch.device
@@ -36,6 +40,7 @@ class Session:
     model: Almrr
     generator: torch.Generator
     frozen: nn.Module
+    parent: Card | None = None
     started: float = field(default_factory=time.monotonic)
 
     @torch.no_grad()
@@ -50,6 +55,12 @@ class Session:
         return weights_hash(self.model.backbone)
 
     @property
+    def packs(self) -> bool:
+        """Return whether the bundle carries its backbone: asked for, or it exists nowhere else."""
+        inherited = self.parent is not None and BACKBONE in self.parent.files
+        return self.job.pack_backbone or self.job.backbone_seed is not None or inherited
+
+    @property
     def elapsed(self) -> float:
         """Return the seconds spent, reading the normals and earlier runs of a resumed training included."""
         return time.monotonic() - self.started
@@ -59,34 +70,72 @@ def prepare(job: TrainJob, report: Callable[[Progress], None]) -> Session:
     """Read the normals, split them, and build the model on its device.
 
     Raises what reading, weights and device raise: FOLDER_UNUSABLE, PICTURE_UNREADABLE, TOO_FEW_NORMALS,
-    WEIGHTS_MISSING, WEIGHTS_WRONG, DEVICE_MISSING.
+    WEIGHTS_MISSING, WEIGHTS_WRONG, DEVICE_MISSING; of a parent what `read_bundle` does, GEOMETRY_MISMATCH and
+    BAD_ARGUMENT.
     """
     started = time.monotonic()
     device = resolve_device(job.device)
     if device.type == "cuda":  # normals' scores must be those of the CPU; the trained parts use bf16
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    split = split_normals(find_normals(job.data), geometry=job.geometry)
-    backbone = _backbone(job, report)
+    split = _split(job)
+    before, parent = _parent(job)
+    backbone = _backbone(job, report) if before is None else before.backbone
     report(Progress(Stage.READING))
     textures: TextureSource = (
         FolderTextures(job.textures, device) if job.textures else ProceduralTextures(device)
     )
     torch.manual_seed(job.seed)
-    model = Almrr(backbone, job.chosen_form, WIDTHS[job.profile], job.geometry.input_size).to(device)
+    if before is None or not job.warm:
+        widths = WIDTHS[job.profile] if before is None else before.widths
+        before = Almrr(backbone, job.chosen_form, widths, job.geometry.input_size)
+    model = before.to(device)
     generator = torch.Generator(device)
     generator.manual_seed(job.seed)
     return Session(
         job,
         device,
         split,
-        NormalPool(split.train, job.geometry, device),
+        NormalPool(
+            split.train, job.geometry, device, _replay_weights(split.train, parent if job.warm else None)
+        ),
         [_channels_first(sample_inputs(sample, job.geometry)) for sample in split.held_out],
         textures,
         model,
         generator,
         folded(model.backbone).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        parent,
         started,
     )
+
+
+def _split(job: TrainJob) -> Split:
+    if job.normals:
+        return Split(job.normals, job.held_out)
+    return split_normals(find_normals(job.data), geometry=job.geometry)
+
+
+def _parent(job: TrainJob) -> tuple[Almrr | None, Card | None]:
+    """Return the model and the card of the bundle to go on from, None where the job names none."""
+    if job.parent is None:
+        return None, None
+    stored = read_bundle(job.parent)
+    if stored.card.geometry.input_size != job.geometry.input_size or stored.card.form is not job.chosen_form:
+        raise StationError(
+            ErrorCode.GEOMETRY_MISMATCH,
+            f"The training cannot go on from {job.parent}: its form or input size is another.",
+            "Train without a parent, or name a model of the same kind.",
+        )
+    return build_model(stored, job.weights), stored.card
+
+
+def _replay_weights(samples: tuple[Sample, ...], parent: Card | None) -> list[float] | None:
+    """Return how often each sample is drawn, so that new ones make up NEW_SHARE; None: all alike."""
+    known = set(parent.training_files) if parent is not None else set()
+    old = [sample.sha256 in known for sample in samples]
+    share = 1 - sum(old) / len(old)
+    if share in (0.0, 1.0) or share >= NEW_SHARE:
+        return None
+    return [(1 - NEW_SHARE) / sum(old) if was else NEW_SHARE / (len(old) - sum(old)) for was in old]
 
 
 def _backbone(job: TrainJob, report: Callable[[Progress], None]) -> Backbone:
@@ -100,11 +149,6 @@ def _backbone(job: TrainJob, report: Callable[[Progress], None]) -> Backbone:
         load_weights(backbone, find_weights(job.chosen_backbone, job.weights, downloaded))
     round_backbone(backbone)  # what is judged with later is what is trained with
     return backbone
-
-
-def packs(job: TrainJob) -> bool:
-    """Return whether the bundle carries its backbone: asked for, or it exists nowhere else."""
-    return job.pack_backbone or job.backbone_seed is not None
 
 
 def _channels_first(inputs: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:

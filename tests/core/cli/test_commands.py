@@ -26,11 +26,13 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys; from almrr_core.cli import main; code = main(['--help']); print(code, *sys.modules)"
     output, _ = run_python("-c", code, stdout=subprocess.PIPE).communicate()
     text, _, loaded = output.rpartition("\n0 ")
-    assert all(name in text for name in ("train", "evaluate", "inspect", "info", "self-test", "demo"))
+    assert all(
+        name in text for name in ("train", "evaluate", "inspect", "info", "self-test", "demo", "pretrain")
+    )
     assert not HEAVY & set(loaded.split())
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "inspect", "info", "self-test", "demo"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "inspect", "info", "self-test", "demo", "pretrain"])
 def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert "--json" in capsys.readouterr().out

@@ -101,13 +101,11 @@ def test_the_demonstration_tells_caught_from_missed(
     few = planted.Counts(normals=5, good=3, per_family=1)
     monkeypatch.setattr(planted, "Counts", lambda: few)
     monkeypatch.setattr(demo, "train_shown", instead_of_training)
-    monkeypatch.setattr(demo, "weights_here", lambda _: None)
     arguments = ["demo", "--out", str(tmp_path / "d"), "--steps", "1", "--json", str(tmp_path / "d.json")]
     assert main([*arguments, "--seed", "7"]) == 0
     captured = capfd.readouterr()
-    assert "no weights" in captured.err
     (job,) = jobs
-    assert (job.backbone_seed, job.steps, job.minutes) == (7, 1, None)
+    assert (job.backbone, job.backbone_seed, job.seed, job.steps, job.minutes) == (None, None, 7, 1, None)
     assert len(list((job.data / "train" / "good").iterdir())) == 5
     value = read(tmp_path / "d.json")
     counts = value["counts"]
