@@ -1,0 +1,1 @@
+"""What the views may call: QtCore only, no widgets. Each service says its changes by signals."""

@@ -1,0 +1,210 @@
+"""What runs on worker threads for the station: its log, the model loaded, lines put together.
+
+The heavy modules are imported where they are used: the window stands before torch loads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from almrr_core.errors import ErrorCode, StationError
+from almrr_core.judge import Calibration
+from almrr_core.settings import Settings, save_settings
+from almrr_core.types import (
+    Action,
+    Actor,
+    Counts,
+    LineState,
+    LineStatus,
+    LogFilter,
+    Recipe,
+    SourceState,
+    SourceStatus,
+)
+from app.services.tally import Tally, shift_start
+
+if TYPE_CHECKING:
+    from almrr_core.line.assembly import Assembled
+    from almrr_core.line.line import Line
+    from almrr_core.runtime.engine import Engine
+    from almrr_core.store.store import Store
+
+CLOSED = LineStatus(LineState.READY, SourceStatus("", SourceState.CLOSED), Counts(), 0, 0, 0, 0.0, None, None)
+_LOG = logging.getLogger("app")
+_QUIET = {"layout": "", "heat_opacity": 0.0, "first_start_done": True}  # no event tells of these
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """A product that is ready to run: its recipe and the model loaded on `device`."""
+
+    recipe: Recipe
+    engine: Engine
+    device: str
+
+    @property
+    def calibration(self) -> Calibration:
+        """Return what held-out normals say about limits."""
+        return self.engine.card.calibration
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """A line with what it runs and the settings it was built of."""
+
+    assembled: Assembled
+    loaded: Loaded
+    settings: Settings
+
+    @property
+    def line(self) -> Line:
+        """Return the line."""
+        return self.assembled.line
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Made:
+    """A product that was added, all products, and the settings it comes with."""
+
+    products: tuple[str, ...]
+    settings: Settings
+
+
+class Plant:
+    """One data folder: its log, its models and the lines built on it; methods are for worker threads."""
+
+    def __init__(self, store: Store, actor: Actor, demo_bundle: Path | None = None) -> None:
+        self.folder, self.tally = store.folder, tally_of(store)
+        self._store, self._actor, self._demo_bundle = store, actor, demo_bundle
+        self.disk_left, self.known_products = store.disk_left(), store.products()
+
+    def load(self, settings: Settings) -> Loaded:
+        """Load the model of the chosen product; raises STATION_UNPREPARED and what `Engine.load` raises."""
+        from almrr_core.line.assembly import active_recipe, load_engine
+
+        recipe = active_recipe(self._store, settings)
+        return Loaded(recipe, load_engine(self._store, recipe, settings.device), settings.device)
+
+    def start(self, settings: Settings, loaded: Loaded | None, old: Running | None) -> Running:
+        """Start a line; one in FAULT goes on with the parts it has in memory. Raises what `assemble` raises."""
+        from almrr_core.line.assembly import active_source, assemble
+
+        active_source(settings)
+        if loaded is None or not _fits(loaded, settings):
+            loaded = self.load(settings)
+        if old is not None and built_of(old.settings) == built_of(settings):
+            old.line.swap(loaded.recipe, loaded.engine)
+            old.line.start()
+            return dataclasses.replace(old, loaded=loaded)
+        if old is not None and self.stop(old):
+            raise _behind(old)
+        args = (self._store, settings, loaded.recipe, loaded.engine, self._actor)
+        running = Running(assemble(*args, recorded=self.tally.add), loaded, settings)
+        running.line.start()
+        self._store.event(self._actor, Action.LINE_STARTED, settings.line_id, after=settings.active_source)
+        return running
+
+    def stop(self, running: Running | None) -> int:
+        """Stop the line and return how many parts the log does not take; only with none the line is over."""
+        if running is None:
+            return 0
+        running.line.stop()
+        waiting = len(running.line.unrecorded())
+        if not waiting:
+            running.assembled.close()
+            self._say_stopped(running.settings.line_id)
+        return waiting
+
+    def _say_stopped(self, line_id: str) -> None:
+        """The line is over all the same where the log does not take the event."""
+        try:
+            self._store.event(self._actor, Action.LINE_STOPPED, line_id)
+        except StationError as error:
+            _LOG.warning("That the line stopped is not in the log: %s", error)
+
+    def add_recipe(self, recipe: Recipe) -> Recipe:
+        """Write a changed recipe as the version after its own; the event is in the same transaction.
+
+        Raises BAD_ARGUMENT where another version came into force meanwhile, for it would be taken back unseen.
+        """
+        newest = self._store.active_recipe(recipe.product)
+        if newest is not None and newest.version != recipe.version:
+            raise StationError(
+                ErrorCode.BAD_ARGUMENT,
+                f"The change was not applied: recipe v{newest.version} came into force meanwhile.",
+                "Look at its limits and model, then apply your change again.",
+            )
+        now = datetime.now(UTC)
+        wanted = dataclasses.replace(recipe, created_at=now, actor=self._actor.name)
+        return self._store.add_recipe(wanted, self._actor)
+
+    def make_product(self, settings: Settings, name: str, bundle: Path) -> Made:
+        """Add a product with a copy of a bundle; raises what reading the bundle and writing raises."""
+        from almrr_core.line.products import install_product
+
+        install_product(self._store, name, bundle, self._actor)
+        return Made(self._store.products(), dataclasses.replace(settings, product=name))
+
+    def make_demo(self, settings: Settings) -> Made:
+        """Install the demo line where it is not there; raises STATION_UNPREPARED without its model."""
+        from almrr_core.line.products import DEMO_PRODUCT, install_product, with_demo
+
+        if self._demo_bundle is not None and self._store.active_recipe(DEMO_PRODUCT) is None:
+            install_product(self._store, DEMO_PRODUCT, self._demo_bundle, self._actor)
+        wanted = with_demo(self._store, settings, self._actor)
+        return Made(self._store.products(), dataclasses.replace(wanted, first_start_done=True))
+
+    def save(self, wanted: Settings, before: Settings) -> None:
+        """Write the settings, and an event where more than the looks changed."""
+        save_settings(self.folder, wanted)
+        old, new = (dataclasses.asdict(dataclasses.replace(one, **_QUIET)) for one in (before, wanted))  # type: ignore[arg-type]  # of the right types, by name
+        changed = [name for name in new if new[name] != old[name]]
+        if changed:
+            said = [", ".join(f"{name}={values[name]}" for name in changed) for values in (old, new)]
+            self._store.event(self._actor, Action.SETTINGS_CHANGED, "settings", *said)
+
+    def reset_counts(self) -> None:
+        """Count from now on."""
+        now = datetime.now(UTC)
+        before = self.tally.since_reset
+        self.tally.reset(now)
+        self._store.event(
+            self._actor, Action.COUNTERS_RESET, "counters", f"{before.total} parts", now.isoformat()
+        )
+
+    def tidy(self, settings: Settings) -> None:
+        """Delete pictures that need not stay, and measure the disk."""
+        self._store.enforce_retention(settings.retention, datetime.now(UTC))
+        self.measure()
+
+    def measure(self) -> None:
+        """Measure the disk."""
+        self.disk_left = self._store.disk_left()
+
+
+def built_of(settings: Settings) -> tuple[object, ...]:
+    """Return what a line is built of and cannot change while it runs."""
+    return settings.source, settings.network, settings.station_id, settings.line_id, settings.retention
+
+
+def tally_of(store: Store) -> Tally:
+    """Return the counters as the log has them: since the last reset, and for the shift."""
+    now = datetime.now(UTC)
+    shift_at, reset_at = shift_start(now), shift_start(now)
+    for event in store.events(1, Action.COUNTERS_RESET):
+        reset_at = datetime.fromisoformat(event.after)
+    counts = (store.tally(LogFilter(since=since)) for since in (reset_at, shift_at))
+    return Tally(next(counts), reset_at, next(counts), shift_at)
+
+
+def _fits(loaded: Loaded, settings: Settings) -> bool:
+    return (loaded.recipe.product, loaded.device) == (settings.product, settings.device)
+
+
+def _behind(old: Running) -> StationError:
+    status = old.line.status()
+    return StationError(ErrorCode.LOG_BEHIND, status.fault, status.remedy)

@@ -1,0 +1,288 @@
+"""The station as the window sees it: one line at a time, its recipe, its pictures and its counters.
+
+Everything that could take longer than a frame runs through `Tasks`. The screen polls; the line never waits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from almrr_core.errors import StationError
+from almrr_core.judge import Calibration
+from almrr_core.settings import Settings, SourceSettings
+from almrr_core.types import Box, LineState, LineStatus, Recipe
+from app.services.counts import StationCounts
+from app.services.faults import Faults
+from app.services.jobs import Jobs, Work
+from app.services.plant import Loaded, Made, Plant, Running, built_of
+from app.services.saver import Saver
+from app.services.screen import Screen
+from app.services.tasks import Tasks
+
+
+class Station(StationCounts):
+    """One data folder with its settings, the product chosen, and the line that runs."""
+
+    showed = Signal(object)  # Shown: the newest part, at most 30 times a second
+    live_changed = Signal(object)  # Frame: while no part came for a second, or parts are triggered by hand
+    status_changed = Signal(object)  # LineStatus: 4 times a second, and at every start and stop
+    recipe_changed = Signal(object)  # Recipe
+    product_changed = Signal(str)
+    products_changed = Signal(object)  # tuple[str, ...]
+    settings_changed = Signal(object)  # Settings
+    busy_changed = Signal(str)  # what is being prepared ("Loading the model…"); "" when it is done
+    stopped = Signal(object)  # LineStatus: the last one of a line that was stopped
+    closed = Signal(object)  # LineStatus: after `close`, when the line has ended
+
+    def __init__(
+        self, plant: Plant, settings: Settings, tasks: Tasks, faults: Faults, parent: QObject | None = None
+    ) -> None:
+        super().__init__(plant, parent)
+        self._settings, self._tasks, self._faults = settings, tasks, faults
+        self._loaded: Loaded | None = None
+        self._recipe: Recipe | None = None
+        self._running: Running | None = None
+        self._wanted = False  # whether a line was asked for last, not a stop
+        self._products = plant.known_products
+        self._jobs, self._screen = Jobs(tasks, faults, self), Screen(faults, self)
+        self._saver = Saver(plant.save, settings, tasks, faults, self)
+        self._jobs.busy_changed.connect(self.busy_changed)
+        self._screen.ended.connect(self._line_ended)
+        self._screen.showed.connect(self.showed)
+        self._screen.live_changed.connect(self.live_changed)
+        self._screen.status_changed.connect(self.status_changed)
+
+    # What is asked for
+
+    @property
+    def data_dir(self) -> Path:
+        """Return the data folder."""
+        return self._plant.folder
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings in force."""
+        return self._settings
+
+    @property
+    def running(self) -> bool:
+        """Return whether a line runs; a line in FAULT does not."""
+        return self._running is not None and self._screen.status.state is LineState.RUNNING
+
+    @property
+    def active(self) -> bool:
+        """Return whether there is a line, or one is being prepared: closing must stop it first."""
+        return self._running is not None or bool(self._jobs.busy)
+
+    @property
+    def unrecorded(self) -> int:
+        """Return how many inspected parts the log has not taken: closing would lose them."""
+        return self._screen.status.inspected - self._screen.status.recorded if self._running else 0
+
+    @property
+    def busy(self) -> str:
+        """Return what is being prepared, "" for nothing."""
+        return self._jobs.busy
+
+    @property
+    def status(self) -> LineStatus:
+        """Return the last status said."""
+        return self._screen.status
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Return the names of the products."""
+        return self._products
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """Return the active recipe of the chosen product."""
+        return self._recipe
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Return the calibration of the active model, None until it is loaded."""
+        return self._loaded.calibration if self._loaded else None
+
+    @property
+    def disk_left(self) -> int:
+        """Return the bytes left where the pictures lie, as measured a few seconds ago."""
+        return self._plant.disk_left
+
+    # What changes something
+
+    def start(self) -> None:
+        """Load the model where that is still to be done, then start the line; a line in FAULT starts anew."""
+        self._wanted = True
+        self._jobs.add(self.tr("Starting the line…"), self._start, self._started)
+
+    def stop(self) -> None:
+        """Stop the line; `stopped` says when every part is in the log."""
+        self._wanted = False
+        self._jobs.add(self.tr("Stopping the line…"), self._stop, self._stopped)
+
+    def trigger(self) -> None:
+        """Take a part now; a refusal is a notice."""
+        try:
+            if self._running is not None:
+                self._running.line.trigger()
+        except StationError as error:
+            self._faults.say(error.sentence, error.remedy)
+
+    def reset_counts(self) -> None:
+        """Count from now on; the event is in the log."""
+        self._tasks.run(self._plant.reset_counts, database=True)
+
+    def change_settings(self, wanted: Settings) -> None:
+        """Put settings in force and save them; a running line starts again where it must."""
+        before, self._settings = self._settings, wanted
+        if wanted == before:
+            return
+        self._saver.save(wanted)  # first: who hears of it may change them again
+        self.settings_changed.emit(wanted)
+        if wanted.product != before.product or wanted.device != before.device:
+            self._load()
+        if self.running and built_of(wanted) != built_of(before):
+            self._restart()
+
+    def use_source(self, source: SourceSettings) -> None:
+        """Make this the active source, added or changed in the settings."""
+        self.change_settings(self._settings.with_source(source))
+
+    def set_roi(self, roi: Box | None) -> None:
+        """Inspect only this region from the next part on: a new recipe version."""
+        if self._recipe is not None:
+            geometry = dataclasses.replace(self._recipe.geometry, roi=roi)
+            reason = self.tr("Region of interest")
+            self.apply_recipe(dataclasses.replace(self._recipe, geometry=geometry, reason=reason))
+
+    def apply_recipe(self, recipe: Recipe) -> None:
+        """Write the recipe as a new version, with its `reason`; the line uses it from the next part."""
+        work = functools.partial(self._plant.add_recipe, recipe)
+        self._jobs.add_work(self.tr("Applying the recipe…"), work, self._adopt_recipe)
+
+    def promote(self, work: Callable[[], Loaded], done: Callable[[Recipe], None]) -> None:
+        """Let `work` make another model the active one; the line of its product swaps between two parts."""
+        self._jobs.add_work(self.tr("Promoting the model…"), work, functools.partial(self._promoted, done))
+
+    def choose_product(self, name: str) -> None:
+        """Inspect this product: its model is loaded first, then the line swaps between two parts."""
+        self.change_settings(dataclasses.replace(self._settings, product=name))
+
+    def make_product(self, name: str, bundle: Path) -> None:
+        """Add a product with a copy of the model in `bundle` and its limits as first recipe; choose it."""
+        work = functools.partial(self._plant.make_product, self._settings, name, bundle)
+        self._jobs.add_work(self.tr("Adding the product…"), work, self._made)
+
+    def load_demo(self) -> None:
+        """Set up the demo line, simulated source and shipped model, and start it."""
+        work = functools.partial(self._plant.make_demo, self._settings)
+        self._jobs.add_work(self.tr("Setting up the demo line…"), work, self._demo_made)
+
+    def prepare(self) -> None:
+        """Load the chosen product, so that a start is immediate."""
+        self._load()
+
+    def close(self, lose: bool = False) -> None:
+        """End the line for good, then `closed`; where the log does not take its parts, only if they may go."""
+        self._jobs.forget()
+        ended = functools.partial(self._ended, lose)
+        self._jobs.add(self.tr("Stopping the line…"), self._stop_work, ended)
+
+    # The jobs' two ends, on the GUI thread
+
+    def _start(self) -> Work | None:
+        if self.running:
+            return None
+        return functools.partial(self._plant.start, self._settings, self._loaded, self._running)
+
+    def _started(self, running: Running) -> None:
+        self._running = running
+        self._adopt(running.loaded)
+        self._screen.watch(running)
+        if self._wanted and built_of(running.settings) != built_of(self._settings):
+            self._restart()  # they were changed while it started
+
+    def _restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def _stop(self) -> Work | None:
+        return self._stop_work() if self._running is not None else None
+
+    def _stop_work(self) -> Work:
+        return functools.partial(self._plant.stop, self._running)
+
+    def _line_ended(self, _status: LineStatus) -> None:
+        stop = functools.partial(self._stop_ended, self._running)
+        self._jobs.add(self.tr("Stopping the line…"), stop, self._stopped)
+
+    def _stop_ended(self, ended: Running | None) -> Work | None:
+        now = self._running  # by now it may be another line
+        return self._stop_work() if now and ended and now.line is ended.line else None
+
+    def _stopped(self, unrecorded: int) -> None:
+        self._screen.say()
+        if not unrecorded:  # else the line keeps them in memory, in FAULT, for the next start or stop
+            self._running = None
+            self._screen.watch(None)
+        self.stopped.emit(self.status)
+
+    def _ended(self, lose: bool, unrecorded: int) -> None:
+        self._stopped(unrecorded)
+        if lose or not unrecorded:
+            self._jobs.forget()  # what a job's end asked for after `close`
+            self._saver.then(functools.partial(self.closed.emit, self.status))
+
+    def _load(self) -> None:
+        if self._settings.product:
+            text = self.tr("Loading the model…")
+            self._jobs.add(text, self._load_wanted, self._adopt)
+
+    def _load_wanted(self) -> Work | None:
+        return functools.partial(self._plant.load, self._settings)
+
+    def _adopt(self, loaded: Loaded) -> None:
+        """Use this product; a line that runs changes to it between two parts."""
+        before, self._loaded = self._loaded, loaded
+        if self._running is not None and self._running.loaded is not loaded:
+            self._running.line.swap(loaded.recipe, loaded.engine)
+            self._running = dataclasses.replace(self._running, loaded=loaded)
+            self._screen.watch(self._running)
+        if before is None or before.recipe.product != loaded.recipe.product:
+            self.product_changed.emit(loaded.recipe.product)
+        self._say_recipe(loaded.recipe)
+
+    def _promoted(self, done: Callable[[Recipe], None], loaded: Loaded) -> None:
+        product = loaded.recipe.product
+        if self._settings.product == product:
+            self._adopt(loaded)
+        chosen = dataclasses.replace(self._settings, product=self._settings.product or product)
+        self._made(Made(tuple(sorted({*self._products, product})), chosen))
+        done(loaded.recipe)
+
+    def _adopt_recipe(self, recipe: Recipe) -> None:
+        if self._loaded is not None and self._loaded.recipe.product == recipe.product:
+            self._adopt(dataclasses.replace(self._loaded, recipe=recipe))
+        else:
+            self._say_recipe(recipe)
+
+    def _say_recipe(self, recipe: Recipe) -> None:
+        if recipe != self._recipe:
+            self._recipe = recipe
+            self.recipe_changed.emit(recipe)
+
+    def _made(self, made: Made) -> None:
+        if made.products != self._products:
+            self._products = made.products
+            self.products_changed.emit(made.products)
+        self.change_settings(made.settings)
+
+    def _demo_made(self, made: Made) -> None:
+        self._made(made)
+        self.start()
