@@ -3,7 +3,9 @@
 `python -m almrr_core.bench.backbones --minutes 8 --seeds 3 --data DATA --weights W --out FILE.json`
 
 FILE keeps every finished run: called again, only the missing ones are made. At the end (with --seeds 0 at
-once) the table of FILE is printed as Markdown.
+once) the table of FILE is printed as Markdown. On a machine that is not idle give `--steps` instead of
+`--minutes`, as many as the minutes allow when it is (`almrr_core.train.bench` has the pace): every row costs
+the same per step, so the comparison is the same, and it may be paused.
 """
 
 from __future__ import annotations
@@ -75,7 +77,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=8.0, help="of training, the same for every run")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, default=8.0, help="of training, the same for every run")
+    budget.add_argument("--steps", type=int, help="of training instead of minutes, the same for every run")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", type=Path, required=True, help=f"folder with {' and '.join(SETS)}")
     parser.add_argument("--weights", type=Path, required=True, help="ImageNet weights, or a folder with them")
@@ -92,11 +96,14 @@ def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
         textures = options.data / "textures"
         if textures.is_dir():
             words += ["--textures", str(textures)]
-        budget = ["--minutes", str(options.minutes), "--seed", str(run.seed), "--pack-backbone"]
-        made = _almrr(folder, "train", data, "--out", bundle, *SETS[run.data], *words, *budget)
+        budget = (
+            ["--minutes", str(options.minutes)] if options.steps is None else ["--steps", str(options.steps)]
+        )
+        words += [*budget, "--seed", str(run.seed), "--pack-backbone"]
+        made = _almrr(folder, "train", data, "--out", bundle, *SETS[run.data], *words)
         found = _almrr(folder, "evaluate", bundle, data)
     kept = ("backbone", "backbone_hash", "steps", "seconds", "trained", "metrics")
-    return {name: made[name] for name in kept} | {"minutes": options.minutes, "test": found}
+    return {name: made[name] for name in kept} | {"test": found}
 
 
 def _almrr(folder: str, *words: str) -> dict[str, Any]:
