@@ -1,12 +1,9 @@
 """The loops behind `numba_cpu`, compiled by numba: one item is a picture × a block of LANES channels.
 
-Every inner loop runs over the LANES channels of a block, which lie side by side in scratch arrays
-laid out (time, lane) and (state, lane), so that LLVM turns it into SIMD code of whatever width the
-processor has. Channels past the last one are lanes of zeros. Loops that would need too many alias
-checks to be vectorised are split in two. Importing this module needs numba.
-
-Compiled code is cached in NUMBA_CACHE_DIR; when that is not set, in the user's cache folder
-(`platformdirs.user_cache_path("almrr")/numba`), so a second start does not compile.
+Every inner loop runs over the LANES channels of a block, side by side in scratch arrays laid out (time, lane)
+and (state, lane), so that LLVM makes SIMD code of whatever width the processor has. Channels past the last one
+are lanes of zeros. Loops that would need too many alias checks to be vectorised are split. Compiled code is
+cached in NUMBA_CACHE_DIR, else in the user's cache folder (`platformdirs.user_cache_path("almrr")/numba`).
 """
 
 from __future__ import annotations
@@ -39,8 +36,7 @@ def _cache_folder_works() -> bool:
     return os.access(folder, os.W_OK)
 
 
-# `reassoc` lets sums run in SIMD lanes, `contract` gives fused multiply-adds. NaN and infinity keep
-# their meaning, so a diverged input shows in the output.
+# `reassoc`: sums in SIMD lanes, `contract`: fused multiply-adds; NaN and infinity keep their meaning.
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
 _helper = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
 _kernel = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=_cache_folder_works())
@@ -80,33 +76,29 @@ def _sigmoid(x: Any) -> Any:
 
 
 @_helper
+def _transpose(source: Array, target: Array) -> None:
+    """Write source (n, m) into the first n columns of target (m, …)."""
+    for low in range(0, len(source) - TILE + 1, TILE):  # a constant width: 7× as fast as row after row
+        for t in range(len(target)):
+            for i in range(TILE):
+                target[t, low + i] = source[low + i, t]
+    for i in range(len(source) - len(source) % TILE, len(source)):
+        for t in range(len(target)):
+            target[t, i] = source[i, t]
+
+
+@_helper
 def _load(source: Array, first: int, target: Array) -> None:
     """Transpose channels `first`… of (D, L) into (L, LANES), zeros past the last channel."""
-    width = min(LANES, source.shape[0] - first)
-    if width < LANES:
+    if first + LANES > len(source):
         target[:] = _0
-    whole = width - width % TILE
-    for low in range(0, whole, TILE):  # a tile of constant width: 7× as fast as row after row
-        for t in range(source.shape[1]):
-            for i in range(TILE):
-                target[t, low + i] = source[first + low + i, t]
-    for i in range(whole, width):
-        for t in range(source.shape[1]):
-            target[t, i] = source[first + i, t]
+    _transpose(source[first : first + LANES], target)
 
 
 @_helper
 def _store(source: Array, target: Array, first: int) -> None:
     """Transpose (L, LANES) back into the channels `first`… of (D, L)."""
-    width = min(LANES, target.shape[0] - first)
-    whole = width - width % TILE
-    for low in range(0, whole, TILE):
-        for t in range(target.shape[1]):
-            for i in range(TILE):
-                target[first + low + i, t] = source[t, low + i]
-    for i in range(whole, width):
-        for t in range(target.shape[1]):
-            target[first + i, t] = source[t, i]
+    _transpose(source, target[first : first + LANES])
 
 
 @_helper
@@ -213,8 +205,8 @@ def _backward_step(
 ) -> None:  # fmt: skip
     """Take the adjoint of the state (N, LANES) from after step t to before it, summing gradients.
 
-    With λ the adjoint after the step: sum_b = Σ_n λ B, sum_a = Σ_n λ a h_before A2, and the gradients
-    of A (N, LANES), B and C (N, L), the latter summed over the lanes.
+    With λ the adjoint after the step: sum_b = Σ_n λ B, sum_a = Σ_n λ a h_before A2, and the gradients of A
+    (N, LANES) and, summed over the lanes, of B and C (N, L).
     """
     sum_b[:] = _0
     sum_a[:] = _0
