@@ -47,6 +47,7 @@ class ErrorCode(StrEnum):
     TRAINING_DIED = "training_died"
     PROMOTION_REFUSED = "promotion_refused"
     ARCHIVE_DAMAGED = "archive_damaged"
+    EXPORT_STOPPED = "export_stopped"
 
 
 class StationError(Exception):

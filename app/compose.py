@@ -18,6 +18,7 @@ from almrr_core.types import Actor
 from app.options import Options
 from app.services.faults import Faults
 from app.services.journal import journal
+from app.services.memory import limit_heaps
 from app.services.tasks import Tasks
 from app.theme import apply_theme
 from app.views.main_window import MainWindow
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from almrr_core.cameras import PictureMaker
     from almrr_core.settings import SourceSettings
     from almrr_core.store.store import Store
+    from app.services.heavy import Heavy
     from app.services.history import History
     from app.services.plant import Plant
     from app.services.recipes import Recipes
@@ -51,6 +53,7 @@ def run(options: Options) -> int:
 
 def make_application() -> QApplication:
     """Return the QApplication of this process, which is made at the first call."""
+    limit_heaps()
     application = QApplication.instance() or QApplication(["almrr"])
     assert isinstance(application, QApplication)
     application.setApplicationName("almrr-line-inspector")
@@ -78,6 +81,7 @@ class Program(QObject):
         self.station: Station | None = None
         self.recipes: Recipes | None = None
         self.school: School | None = None
+        self._exports: Heavy | None = None
         if fault is not None:
             self.faults.report(fault)
         opening = functools.partial(open_folder, folder, options.bundle)
@@ -93,6 +97,7 @@ class Program(QObject):
             self.window.deleteLater()
 
     def _opened(self, opened: Opened) -> None:
+        from app.services.heavy import Heavy
         from app.services.history import History
         from app.services.housekeeping import Housekeeping
         from app.services.recipes import Recipes
@@ -103,8 +108,9 @@ class Program(QObject):
         store, plant, actor = opened.store, opened.plant, opened.actor
         self.store = store
         self.station = Station(plant, self._settings, self.tasks, self.faults, self)
-        history = History(store, self.tasks, actor, self)
-        self.recipes = Recipes(self.station, store, plant.tally, self.tasks, history, self)
+        self._exports = Heavy(self.tasks, self.faults, self)
+        history = History(store, self.tasks, self._exports, actor, self)
+        self.recipes = Recipes(self.station, store, plant.tally, self.tasks, history, self.faults, self)
         self._housekeeping = Housekeeping(plant, self.station, self.tasks, self)
         self.station.settings_changed.connect(self._dress)
         self.station.closed.connect(self._close_log)
@@ -169,17 +175,20 @@ class Program(QObject):
         self.station.close(lose)
 
     def _close_log(self, _status: object) -> None:
-        assert self.store is not None and self.school is not None
+        assert self.store is not None and self.school is not None and self._exports is not None
         self.school.stop()
-        self.tasks.run(functools.partial(_close, self.school, self.store), self._closed, database=True)
+        self._exports.stop()
+        work = functools.partial(_close, self.school, self._exports, self.store)
+        self.tasks.run(work, self._closed, database=True)
 
     def _closed(self, _none: None) -> None:
         self.window.finish()
 
 
-def _close(school: School, store: Store) -> None:
-    """End the training, then close the log; for a worker."""
+def _close(school: School, exports: Heavy, store: Store) -> None:
+    """End the training and the export, then close the log; for a worker."""
     school.close()
+    exports.wait()
     store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import zipfile
 from contextlib import suppress
@@ -61,10 +62,12 @@ def import_model(store: Store, source: Path, product: str, actor: Actor, device:
 
     Nothing is unpacked by a name from the file but the four files of a bundle, and no more of each than a
     bundle may have. Raises ARCHIVE_DAMAGED for what is no such file, BUNDLE_DAMAGED and the like for its
-    content, WEIGHTS_MISSING where its backbone is not on this machine, WRITE_FAILED.
+    content, WEIGHTS_MISSING where its backbone is not on this machine, WRITE_FAILED and what the store raises;
+    then no folder is left.
     """
     target = store.folder / model_folder(product, free_id(store, product))
-    partial = target.with_name(f".{target.name}.import")  # never that of a training
+    # never that of a training, of another import, or of one that a crash ended
+    partial = target.with_name(f".{target.name}-{secrets.token_hex(4)}.import")
     try:
         partial.mkdir(parents=True)
         label = _unpack(source, partial)
@@ -73,11 +76,22 @@ def import_model(store: Store, source: Path, product: str, actor: Actor, device:
         lineage = {"product": product, "parent": None, "actor": actor.name, "note": note}
         write_json(partial / LINEAGE, lineage)
         os.rename(partial, target)
+        return _with_row(store, target, actor)
     except OSError as error:
         raise write_failed(target, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return add_row(store, target, actor)
+        with suppress(OSError):
+            target.parent.rmdir()  # of a product without models
+
+
+def _with_row(store: Store, folder: Path, actor: Actor) -> ModelRow:
+    """Add the model's row, or remove its folder: it would be a model all the same at the next start."""
+    try:
+        return add_row(store, folder, actor)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _unpack(source: Path, folder: Path) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from almrr_core.line.products import name_for_files, unprepared
 from almrr_core.line.setup import LineSetup, broken
 from almrr_core.settings import Keep, Retention, Settings, SourceKind, SourceSettings
 from almrr_core.types import (
-    Action,
     Actor,
     Recipe,
     Record,
@@ -75,7 +74,7 @@ def assemble(
     setup = _setup(store, settings, parts)
     output = _output(settings)
     try:
-        _log_left_over(store, setup.flight_file, actor)  # once the port is free: the line empties the file
+        _log_left_over(store, setup, actor)  # once the port is free: the line empties the file
         line = Line(
             setup,
             recipe,
@@ -126,12 +125,10 @@ def _triggers(settings: Settings, line: Line) -> TriggerServer | None:
     )
 
 
-def _log_left_over(store: Store, flight_file: Path | None, actor: Actor) -> None:
-    left = left_over(flight_file) if flight_file else ()
-    missing = [part_id for part_id in left if not store.find_part(part_id)]
-    if missing:
-        reason = f"{len(missing)} parts were in flight when the program ended and are not in the log."
-        store.event(actor, Action.GAP, "parts", after=", ".join(missing), reason=reason)
+def _log_left_over(store: Store, setup: LineSetup, actor: Actor) -> None:
+    left = left_over(setup.flight_file) if setup.flight_file else ()
+    if left:
+        store.name_missing(left, setup.line_id, actor)
 
 
 def _recording(

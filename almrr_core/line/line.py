@@ -86,13 +86,14 @@ class Line:
             if self._state is LineState.RUNNING:
                 return
             self._end_inspector(BUSY)
+            self._ledger.begin()
+            inspector = Inspector(self._parts, lambda: self._active, self._failed)
             with self._fault_lock:
                 self._fault = None
-            self._ledger.begin()
-            # known before the recorder tries again: if that fails at once, this is what must stop
-            self._inspector = Inspector(self._parts, lambda: self._active, self._failed)
+                # known before the recorder tries again: if that fails at once, this is what must stop
+                self._inspector = inspector
             self._requests.open()
-            self._inspector.start()
+            inspector.start()
             self._recorder.start()
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -188,8 +189,9 @@ class Line:
             if self._fault is None:
                 self._fault = fault
                 self._ledger.notice(fault, serious=True)
-        if self._inspector is not None:
-            self._inspector.stop()
+            inspector = self._inspector
+        if inspector is not None:
+            inspector.stop()
 
     def _logged(self, record: Record, inspection_id: int) -> None:
         """What follows once a record is in the log; on the recorder's thread."""

@@ -6,7 +6,6 @@ Out: one JSON object per verdict (`outputs.verdict_json`) to every client that i
 
 from __future__ import annotations
 
-import contextlib
 import json
 import selectors
 import socket
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.line.outputs import verdict_json
+from almrr_core.line.receiver import Receiver, notice_death
 from almrr_core.line.setup import broken
 from almrr_core.line.trigger import checked_word, refused
 from almrr_core.types import PartId, Record
@@ -92,7 +92,7 @@ class TriggerServer(_Server):
         if len(self._clients) >= MOST_CLIENTS:
             client.close()
             return
-        _notice_death(client)
+        notice_death(client)
         thread = threading.Thread(target=self._serve, args=(client,), name="trigger client", daemon=True)
         self._clients.append(thread)
         thread.start()
@@ -171,7 +171,7 @@ class JsonLinesOutput(_Server):
 
     def __init__(self, host: str, port: int) -> None:
         self._lock = threading.Lock()
-        self._clients: dict[socket.socket, str] = {}  # with their names for people
+        self._clients: list[Receiver] = []
         super().__init__(host, port, "verdict output")
 
     @property
@@ -183,41 +183,38 @@ class JsonLinesOutput(_Server):
         """Let go of the port and of every client."""
         super().close()
         with self._lock:
-            for client in self._clients:
-                client.close()
-            self._clients.clear()
+            self._drop(list(self._clients))
 
     def send(self, record: Record, deadline: float) -> None:
         """Send one line to every client within `deadline` seconds; those that can take it get it at once.
 
-        Raises OUTPUT_GONE where nobody is connected or somebody left, OUTPUT_LATE for who did not take it in
-        time. The others have it then all the same.
+        Raises OUTPUT_GONE where nobody is connected or somebody left, OUTPUT_LATE for who did not take it, or
+        one before it, in time. The others have it then all the same.
         """
         line = json.dumps(verdict_json(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
         end = time.monotonic() + deadline
         with self._lock:
-            gone = [client for client in self._clients if _has_left(client)]
-            waiting = {client: memoryview(line) for client in self._clients if client not in gone}
+            gone = [client for client in self._clients if client.has_left()]
+            behind = [one for one in self._clients if one not in gone and one.is_behind(deadline)]
+            out = {*gone, *behind}
+            waiting = {client: memoryview(line) for client in self._clients if client not in out}
             nobody = not waiting
             while waiting:
                 waiting = _send_some(waiting, gone)
                 if not waiting or not _one_can_take(waiting, end - time.monotonic()):
                     break
-            late, left = self._drop(list(waiting)), self._drop(gone)
+            late, left = self._drop([*behind, *waiting]), self._drop(gone)
         _complain(record, late, left, nobody, deadline)
 
-    def _drop(self, clients: list[socket.socket]) -> list[str]:
+    def _drop(self, clients: list[Receiver]) -> list[str]:
         for client in clients:
             client.close()
-        return [self._clients.pop(client) for client in clients]
+            self._clients.remove(client)
+        return [client.name for client in clients]
 
     def _welcome(self, client: socket.socket) -> None:
         try:
-            client.setblocking(False)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)  # a slow client shall show soon
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _notice_death(client)
-            host, port = client.getpeername()[:2]
+            receiver = Receiver(client)
         except OSError:
             client.close()
             return
@@ -225,41 +222,27 @@ class JsonLinesOutput(_Server):
             if len(self._clients) >= MOST_CLIENTS:
                 client.close()
             else:
-                self._clients[client] = f"{host}:{port}"
+                self._clients.append(receiver)
 
 
-def _has_left(client: socket.socket) -> bool:
-    """Return whether the other end is closed; what it says is thrown away."""
-    try:
-        return not client.recv(1 << 16)
-    except (BlockingIOError, InterruptedError):
-        return False
-    except OSError:
-        return True
-
-
-def _one_can_take(waiting: Iterable[socket.socket], timeout: float) -> bool:
+def _one_can_take(waiting: Iterable[Receiver], timeout: float) -> bool:
     with selectors.DefaultSelector() as selector:
         for client in waiting:
             selector.register(client, selectors.EVENT_WRITE)
         return timeout > 0 and bool(selector.select(timeout))
 
 
-def _send_some(
-    waiting: dict[socket.socket, memoryview], gone: list[socket.socket]
-) -> dict[socket.socket, memoryview]:
+def _send_some(waiting: dict[Receiver, memoryview], gone: list[Receiver]) -> dict[Receiver, memoryview]:
     """Send what the clients take now; return what is left to send, and add to `gone` who left."""
     left = {}
-    for client, rest in waiting.items():
+    for client, line in waiting.items():
         try:
-            sent = client.send(rest)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
+            rest = client.send(line)
         except OSError:
             gone.append(client)
             continue
-        if sent < len(rest):
-            left[client] = rest[sent:]
+        if rest:
+            left[client] = rest
     return left
 
 
@@ -277,14 +260,3 @@ def _complain(record: Record, late: list[str], left: list[str], nobody: bool, de
         raise StationError(ErrorCode.OUTPUT_GONE, sentence, remedy)
     if nobody:
         raise StationError(ErrorCode.OUTPUT_GONE, "Nobody is connected to the verdict output.", remedy)
-
-
-def _notice_death(client: socket.socket) -> None:
-    """Let the system end a connection whose other end is gone without a word, as by a pulled cable."""
-    options = [(socket.SOL_SOCKET, "SO_KEEPALIVE", 1), (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 2)]
-    options += [(socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1), (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3)]
-    options += [(socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", round(PATIENCE * 1e3))]  # Linux: unacknowledged data
-    for level, name, value in options:
-        if hasattr(socket, name):  # not every system has all
-            with contextlib.suppress(OSError):
-                client.setsockopt(level, getattr(socket, name), value)

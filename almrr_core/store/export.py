@@ -17,6 +17,7 @@ from typing import TextIO
 
 from sqlalchemy import Connection, select
 
+from almrr_core.errors import ErrorCode, StationError
 from almrr_core.store import queries
 from almrr_core.store.database import Database, file_fault
 from almrr_core.store.tables import inspection, utc_text
@@ -32,20 +33,29 @@ COLUMNS = (
 )
 
 
-def export_csv(database: Database, wanted: LogFilter, target: Path) -> int:
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """Go on to the end."""
+    return False
+
+
+def export_csv(database: Database, wanted: LogFilter, target: Path, stop: Stop = never) -> int:
     """Write the inspections, newest first, as CSV (UTF-8 with BOM, comma, one head line); return how many.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front; `picture` is the path
-    below the data folder. Raises DISK_FULL and WRITE_FAILED.
+    below the data folder. Raises DISK_FULL, WRITE_FAILED, and EXPORT_STOPPED once `stop` says so.
     """
     with _whole(target) as partial, partial.open("w", encoding="utf-8-sig", newline="") as stream:
-        return _write_rows(stream, _rows(database, wanted), _nothing)
+        return _write_rows(stream, _rows(database, wanted), _nothing, stop)
 
 
-def export_zip(database: Database, folder: Path, wanted: LogFilter, target: Path) -> int:
+def export_zip(database: Database, folder: Path, wanted: LogFilter, target: Path, stop: Stop = never) -> int:
     """Write `inspections.csv` and the pictures with their maps, by their paths below the data folder, as ZIP.
 
-    Returns the number of inspections. A picture that retention deletes meanwhile is left out.
+    Returns the number of inspections. A picture that retention deletes meanwhile is left out. Raises as
+    `export_csv`.
     """
     with (
         _whole(target) as partial,
@@ -61,7 +71,7 @@ def export_zip(database: Database, folder: Path, wanted: LogFilter, target: Path
                 with suppress(FileNotFoundError):
                     archive.write(folder / name, name)
 
-        count = _write_rows(text, _rows(database, wanted), add)
+        count = _write_rows(text, _rows(database, wanted), add, stop)
         text.flush()
         table.seek(0)
         entry = zipfile.ZipInfo(_CSV_IN_ZIP)
@@ -77,11 +87,13 @@ def _nothing(picture: str) -> None:
 
 
 def _write_rows(
-    stream: TextIO, rows: Iterator[tuple[LogRow, str | None]], with_picture: Callable[[str], None]
+    stream: TextIO, rows: Iterator[tuple[LogRow, str | None]], with_picture: Callable[[str], None], stop: Stop
 ) -> int:
     writer, count = csv.writer(stream), 0
     writer.writerow(COLUMNS)
     for row, picture in rows:
+        if stop():
+            raise StationError(ErrorCode.EXPORT_STOPPED, "The export was stopped; nothing was written.")
         writer.writerow(_cells(row, picture))
         if picture is not None:
             with_picture(picture)

@@ -10,15 +10,14 @@ from sqlalchemy import URL, Connection, select
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.store import schema
 from almrr_core.store.database import Database, file_fault
+from almrr_core.store.missing import name_missing
 from almrr_core.store.pictures import Pictures, Unfinished
 from almrr_core.store.recording import part_number, storable
-from almrr_core.store.registry import add_event
 from almrr_core.store.tables import inspection
-from almrr_core.types import Action, Actor
+from almrr_core.types import Actor
 
 FILE_NAME, LOCK_NAME, BACKUPS = "log.sqlite", "station.lock", "backups"
 STATION = Actor("station")  # who does what nobody did
-_NAMED = 10  # parts an event names
 
 
 def lock_folder(folder: Path) -> FileLock:
@@ -68,12 +67,7 @@ def recover(database: Database, pictures: Pictures) -> int:
             for left in unnamed
             if not _has_row(connection, left)
         ]
-        if lost:
-            names = ", ".join(lost[:_NAMED]) + (", …" if len(lost) > _NAMED else "")
-            reason = f"the program ended while they were being recorded: {names}"
-            add_event(
-                connection, STATION, Action.GAP, "log", after=f"{len(lost)} parts missing", reason=reason
-            )
+        name_missing(connection, STATION, lost, "being recorded")
     for left in found:
         pictures.clean(left, keep_picture=left.picture in named)
     return len(lost)

@@ -172,8 +172,15 @@ def _narrow(columns: Sequence[ColumnElement[Any]], wanted: LogFilter) -> Select[
 
 
 def recent_scores(connection: Connection, product: str, limit: int) -> tuple[ScoredPart, ...]:
-    """Return the last inspections of a product that have a score, newest first."""
-    query = _narrow((_i.score, _i.verdict, _i.label), LogFilter(product=product))
+    """Return the last inspections of a product that have a score, newest first.
+
+    Only those by the model and geometry in force: another model's scores, or another region's, do not compare.
+    """
+    mine, one = recipe.c.product == product, recipe.alias()
+    newest = select(one.c.model_id, one.c.geometry).where(one.c.product == product)
+    newest = newest.order_by(one.c.version.desc()).limit(1)
+    comparable = select(recipe.c.id).where(mine, tuple_(recipe.c.model_id, recipe.c.geometry).in_(newest))
+    query = select(_i.score, _i.verdict, _i.label).where(_i.recipe.in_(comparable))
     query = query.where(_i.score.is_not(None)).order_by(_i.decided_at.desc(), _i.id.desc()).limit(limit)
     return tuple(
         ScoredPart(score, Verdict(verdict), None if label is None else Label(label))

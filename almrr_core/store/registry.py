@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,13 @@ def next_model_id(connection: Connection) -> ModelId:
     return ModelId(f"M-{max(numbers, default=0) + 1:04d}")
 
 
-def add_model(connection: Connection, row: ModelRow, actor: Actor) -> None:
-    """Add a model, and its product if need be; raises BAD_ARGUMENT for an id that is taken."""
+def add_model(connection: Connection, row: ModelRow, actor: Actor, data: Path) -> ModelRow:
+    """Add a model, and its product if need be, and return it with its folder as it lies below `data`.
+
+    Raises BAD_ARGUMENT for an id that is taken.
+    """
+    if row.folder.is_absolute() and row.folder.is_relative_to(data.absolute()):
+        row = replace(row, folder=row.folder.relative_to(data.absolute()))
     if find_model(connection, row.model_id) is not None:
         raise StationError(ErrorCode.BAD_ARGUMENT, f"There is already a model {row.model_id}.")
     add_product(connection, row.product, actor)
@@ -87,6 +92,7 @@ def add_model(connection: Connection, row: ModelRow, actor: Actor) -> None:
         name: getattr(row, name) for name in ("model_id", "product", "seal", "created_at", "parent", "note")
     }
     connection.execute(insert(model), values | {"folder": row.folder.as_posix(), "actor": row.actor})
+    return row
 
 
 def models(connection: Connection, product_name: str) -> tuple[ModelRow, ...]:
@@ -167,9 +173,10 @@ def add_recipe(connection: Connection, wanted: Recipe, actor: Actor, action: Act
 
 def _said(one: Recipe) -> str:
     """Return what an event says of a recipe; the table holds the rest."""
-    limits = one.limits
+    limits, roi = one.limits, one.geometry.roi
     values = f"review {limits.review:g}, fail {limits.fail:g}, pixel {limits.pixel:g}, area {limits.min_area}"
-    return f"v{one.version}: model {one.model_id}, {values}"
+    region = f"region {roi.x},{roi.y} {roi.width}×{roi.height}" if roi else "whole picture"
+    return f"v{one.version}: model {one.model_id}, {values}, {region}"
 
 
 def _recipe_values(one: Recipe) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -16,6 +15,7 @@ from almrr_core.settings import Retention
 from almrr_core.store import export, opinions, queries, registry, retention
 from almrr_core.store.database import BUSY_SECONDS, Database
 from almrr_core.store.detail import detail, kept_picture, picture_of
+from almrr_core.store.missing import name_left
 from almrr_core.store.opening import lock_folder, open_database, recover
 from almrr_core.store.pictures import Pictures
 from almrr_core.store.recording import insert_all, insert_record, part_number
@@ -96,6 +96,11 @@ class Store:
         """Return whether a part is in the log."""
         with self._database.read() as connection:
             return part_number(connection, part_id) is not None
+
+    def name_missing(self, left: Iterable[str], line_id: str, actor: Actor) -> tuple[str, ...]:
+        """Log, before a line starts again, which parts it left in flight; see `missing.name_left`."""
+        with self._database.write() as connection:
+            return name_left(connection, actor, left, line_id)
 
     def page(
         self, wanted: LogFilter, order: LogOrder, after: LogRow | None, limit: int
@@ -186,11 +191,8 @@ class Store:
 
     def add_model(self, row: ModelRow, actor: Actor) -> ModelRow:
         """Add a model, and its product if need be; a folder is stored as it lies below the data folder."""
-        within = row.folder.is_absolute() and row.folder.is_relative_to(self.folder.absolute())
-        stored = replace(row, folder=row.folder.relative_to(self.folder.absolute())) if within else row
         with self._database.write() as connection:
-            registry.add_model(connection, stored, actor)
-        return stored
+            return registry.add_model(connection, row, actor, self.folder)
 
     def models(self, product: str) -> tuple[ModelRow, ...]:
         """Return the models of a product, deleted ones too, by id."""
@@ -281,13 +283,13 @@ class Store:
         with self._database.read() as connection:
             return opinions.samples(connection, product, pool, removed)
 
-    def export_csv(self, wanted: LogFilter, target: Path) -> int:
+    def export_csv(self, wanted: LogFilter, target: Path, stop: export.Stop = export.never) -> int:
         """Write the inspections as CSV and return how many; see `export.export_csv`."""
-        return export.export_csv(self._database, wanted, target)
+        return export.export_csv(self._database, wanted, target, stop)
 
-    def export_zip(self, wanted: LogFilter, target: Path) -> int:
+    def export_zip(self, wanted: LogFilter, target: Path, stop: export.Stop = export.never) -> int:
         """Write CSV, pictures and maps as ZIP and return how many inspections; see `export.export_zip`."""
-        return export.export_zip(self._database, self.folder, wanted, target)
+        return export.export_zip(self._database, self.folder, wanted, target, stop)
 
     def enforce_retention(self, wanted: Retention, now: datetime) -> int:
         """Delete pictures that need not stay and return how many; see `retention.enforce`."""

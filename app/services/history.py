@@ -6,6 +6,7 @@ Who asks discards answers that are stale; a fault goes to `failed`, or to the fa
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from almrr_core.errors import StationError
 from almrr_core.types import Action, Actor, Counts, Label, LogDetail, LogFilter, LogOrder, LogRow
+from app.services.heavy import Heavy
 from app.services.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -28,9 +30,12 @@ class History(QObject):
     labelled = Signal(int)  # inspection id
     exported = Signal(object)  # Path
 
-    def __init__(self, store: Store, tasks: Tasks, actor: Actor, parent: QObject | None = None) -> None:
+    def __init__(
+        self, store: Store, tasks: Tasks, heavy: Heavy, actor: Actor, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._store, self._tasks, self._actor = store, tasks, actor
+        self._store, self._tasks, self._heavy, self._actor = store, tasks, heavy, actor
+        self._stop = threading.Event()  # of the last export
 
     def page(
         self,
@@ -97,23 +102,37 @@ class History(QObject):
         """Write rows and pictures as ZIP; `done` gets their number."""
         self._export(self._store.export_zip, wanted, target, done, failed)
 
+    def stop_export(self) -> None:
+        """Let the last export end without a file; its `failed` is told."""
+        self._stop.set()
+
     def _export(
         self,
-        export: Callable[[LogFilter, Path], int],
+        export: Callable[[LogFilter, Path, Callable[[], bool]], int],
         wanted: LogFilter,
         target: Path,
         done: Callable[[int], None],
         failed: Failed,
     ) -> None:
         """Run beside the database worker, which other questions need; reading takes no lock."""
-        work = functools.partial(self._write, export, wanted, target)
+        self._stop = threading.Event()
+        work = functools.partial(self._write, export, wanted, target, self._stop)
         said = functools.partial(self._exported, target, done)
-        self._tasks.run(work, said, failed)
+        self._heavy.run(work, said, failed)
 
-    def _write(self, export: Callable[[LogFilter, Path], int], wanted: LogFilter, target: Path) -> int:
-        rows = export(wanted, target)
+    def _write(
+        self,
+        export: Callable[[LogFilter, Path, Callable[[], bool]], int],
+        wanted: LogFilter,
+        target: Path,
+        stop: threading.Event,
+    ) -> int:
+        rows = export(wanted, target, functools.partial(self._stopped, stop))
         self._store.event(self._actor, Action.EXPORTED, str(target), after=f"{rows} inspections")
         return rows
+
+    def _stopped(self, stop: threading.Event) -> bool:
+        return stop.is_set() or self._heavy.over
 
     def _labelled(self, inspection_id: int, done: Callable[[None], None] | None, _none: None) -> None:
         self.labelled.emit(inspection_id)

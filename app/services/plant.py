@@ -25,6 +25,7 @@ from almrr_core.types import (
     SourceState,
     SourceStatus,
 )
+from app.services.memory import give_back
 from app.services.tally import Tally, shift_start
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Loaded:
     def calibration(self) -> Calibration:
         """Return what held-out normals say about limits."""
         return self.engine.card.calibration
+
+    @property
+    def calibration_fits(self) -> bool:
+        """Return whether that was of the recipe's region of interest: scores of another are others."""
+        return self.engine.card.geometry.roi == self.recipe.geometry.roi
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +93,9 @@ class Plant:
         from almrr_core.line.assembly import active_recipe, load_engine
 
         recipe = active_recipe(self._store, settings)
-        return Loaded(recipe, load_engine(self._store, recipe, settings.device), settings.device)
+        engine = load_engine(self._store, recipe, settings.device)
+        give_back()  # loading takes twice what stays
+        return Loaded(recipe, engine, settings.device)
 
     def start(self, settings: Settings, loaded: Loaded | None, old: Running | None) -> Running:
         """Start a line; one in FAULT goes on with the parts it has in memory. Raises what `assemble` raises."""

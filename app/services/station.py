@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from almrr_core.errors import StationError
 from almrr_core.judge import Calibration
 from almrr_core.settings import Settings, SourceSettings
-from almrr_core.types import Box, LineState, LineStatus, Recipe
+from almrr_core.types import LineState, LineStatus, Recipe
 from app.services.counts import StationCounts
 from app.services.faults import Faults
 from app.services.jobs import Jobs, Work
@@ -110,6 +110,11 @@ class Station(StationCounts):
         return self._loaded.calibration if self._loaded else None
 
     @property
+    def calibration_fits(self) -> bool:
+        """Return whether the calibration is of the region of interest in force."""
+        return self._loaded is None or self._loaded.calibration_fits
+
+    @property
     def disk_left(self) -> int:
         """Return the bytes left where the pictures lie, as measured a few seconds ago."""
         return self._plant.disk_left
@@ -153,13 +158,6 @@ class Station(StationCounts):
     def use_source(self, source: SourceSettings) -> None:
         """Make this the active source, added or changed in the settings."""
         self.change_settings(self._settings.with_source(source))
-
-    def set_roi(self, roi: Box | None) -> None:
-        """Inspect only this region from the next part on: a new recipe version."""
-        if self._recipe is not None:
-            geometry = dataclasses.replace(self._recipe.geometry, roi=roi)
-            reason = self.tr("Region of interest")
-            self.apply_recipe(dataclasses.replace(self._recipe, geometry=geometry, reason=reason))
 
     def apply_recipe(self, recipe: Recipe) -> None:
         """Write the recipe as a new version, with its `reason`; the line uses it from the next part."""

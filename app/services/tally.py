@@ -8,17 +8,23 @@ import threading
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
-from almrr_core.types import GOOD, Counts, Record, Verdict
+from almrr_core.types import GOOD, Counts, Geometry, ModelId, Recipe, Record, Verdict
 from app.services.values import TruthCounts
 
 MOST_SCORES = 500
 STRAGGLES = timedelta(seconds=10)  # from verdict to log, at most
+Scale = tuple[str, ModelId, Geometry]  # what scores must share to be compared
 _FIELD = {
     Verdict.PASS: "passed",
     Verdict.REVIEW: "review",
     Verdict.FAIL: "fail",
     Verdict.NOT_INSPECTED: "not_inspected",
 }
+
+
+def scale_of(recipe: Recipe) -> Scale:
+    """Return product, model and geometry: scores of the same ones compare."""
+    return recipe.product, recipe.model_id, recipe.geometry
 
 
 def shift_start(now: datetime) -> datetime:
@@ -39,14 +45,14 @@ class Tally:
         self._since_reset, self._reset_at = since_reset, reset_at
         self._shift, self._shift_at = shift, shift_at
         self._truth: TruthCounts | None = None
-        self._product = ""
+        self._scale: Scale | None = None
         self._scores: deque[float] = deque(maxlen=MOST_SCORES)
 
     def add(self, record: Record) -> None:
         """Count one part that is in the log."""
         with self._lock:
             self._turn(datetime.now(UTC))
-            if record.recipe.product == self._product and not math.isnan(record.score):
+            if scale_of(record.recipe) == self._scale and not math.isnan(record.score):
                 self._scores.appendleft(record.score)
             if not _just_before(record.decided_at, self._shift_at):
                 self._shift = _plus(self._shift, record.verdict)
@@ -62,10 +68,10 @@ class Tally:
         with self._lock:
             self._since_reset, self._reset_at, self._truth = Counts(), now, None
 
-    def begin_scores(self, product: str, newest_first: tuple[float, ...]) -> None:
-        """Forget the last scores and go on from these, which the log has, with this product's parts."""
+    def begin_scores(self, scale: Scale, newest_first: tuple[float, ...]) -> None:
+        """Forget the last scores and go on from these, which the log has, with the parts of this scale."""
         with self._lock:
-            self._product = product
+            self._scale = scale
             self._scores = deque(newest_first[:MOST_SCORES], maxlen=MOST_SCORES)
 
     @property

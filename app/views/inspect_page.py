@@ -198,7 +198,7 @@ class InspectPage(QWidget):
     def _show_recipe(self, recipe: Recipe) -> None:
         self._header.show_recipe(recipe)
         self._scores.set_limits(recipe.limits)
-        self._limits.show_recipe(recipe, self._station.calibration)
+        self._limits.show_recipe(recipe, self._station.calibration, self._station.calibration_fits)
         self._picture.set_roi(recipe.geometry.roi)
         if not self._limits.trying:
             self._picture.end_trying()
@@ -266,7 +266,7 @@ class InspectPage(QWidget):
         self._picture.try_limits(limits, not self._limits.trying)
 
     def _choose_roi(self, roi: Box | None) -> None:
-        self._station.set_roi(roi)
+        self._recipes.set_roi(roi)
 
     def _end_roi(self) -> None:
         self._header.region.setChecked(False)

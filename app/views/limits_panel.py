@@ -33,6 +33,7 @@ class LimitsPanel(QWidget):
         self._recipes, self._tasks = recipes, tasks
         self._recipe: Recipe | None = None
         self._calibration: Calibration | None = None
+        self._fits = True
         self._score: float | None = None
         self._question = 0
         self._histogram, self._legend, self._form = Histogram(self), Legend(self), LimitsForm(self)
@@ -66,10 +67,13 @@ class LimitsPanel(QWidget):
         """Return the fields."""
         return self._form
 
-    def show_recipe(self, recipe: Recipe, calibration: Calibration | None) -> None:
-        """Take the limits in force; those that are being tried for this product stay."""
+    def show_recipe(self, recipe: Recipe, calibration: Calibration | None, fits: bool) -> None:
+        """Take the limits in force; those that are being tried for this product stay.
+
+        `fits`: whether the calibration is of the recipe's region of interest.
+        """
         before, trying = self._recipe, self.trying
-        self._recipe, self._calibration = recipe, calibration
+        self._recipe, self._calibration, self._fits = recipe, calibration, fits
         applied = self._form.limits == recipe.limits
         if applied or not trying or before is None or before.product != recipe.product:
             self._show(recipe.limits)
@@ -225,6 +229,14 @@ class LimitsPanel(QWidget):
             return
         if found is None or self._calibration is None:
             self._expected.setText(self.tr("Start the line to load the model and its calibration."))
+            return
+        if not self._fits:
+            self._expected.setText(
+                self.tr(
+                    "The calibration is of another region of interest: it says nothing of these limits. "
+                    "Set them by the parts inspected since."
+                )
+            )
             return
         words = self.tr("Expected of 1000 good parts: {0} fail, {1} review.")
         text = words.format(_rate(found[0]), _rate(found[1]))

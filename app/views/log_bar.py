@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from almrr_core.errors import StationError
 from almrr_core.types import Counts, LogFilter, LogOrder, LogRow, Verdict
 from app.icons import Icon
 from app.theme import GAP, MARGIN, Role, Tokens, figures, icon, set_role, theme, tokens
@@ -36,6 +37,7 @@ class LogBar(QWidget):
         )
         self._export = ExportMenu(exports, folder, self)
         self._message, self._hide = QWidget(self), QPushButton(self.tr("Hide"), self)
+        self._stop = QPushButton(self.tr("Stop the export"), self)
         self._build()
         self._connect()
         self.show_counts(None, frozenset())
@@ -100,6 +102,7 @@ class LogBar(QWidget):
         message.setContentsMargins(0, 0, 0, 0)
         message.setSpacing(MARGIN)
         message.addWidget(self._said)
+        message.addWidget(self._stop)
         message.addWidget(self._show_file)
         message.addWidget(self._hide)
         message.addStretch(1)
@@ -116,6 +119,8 @@ class LogBar(QWidget):
         self._order.activated.connect(self._order_activated)
         self._export.started.connect(self._started)
         self._export.exported.connect(self._exported)
+        self._export.failed.connect(self._failed)
+        self._stop.clicked.connect(self._export.stop)
         self._show_file.clicked.connect(self._open)
         self._hide.clicked.connect(self._message.hide)
         theme().changed.connect(self._recolor)
@@ -129,10 +134,16 @@ class LogBar(QWidget):
     def _started(self, target: Path) -> None:
         self.say(self.tr("Writing {0}…").format(target))
         self._show_file.hide()
+        self._stop.show()
+
+    def _failed(self, error: StationError) -> None:
+        self._stop.hide()
+        self.say(str(error))
 
     def _exported(self, exported: Exported) -> None:
         self._target = exported.target.parent
         self._show_file.show()
+        self._stop.hide()
         self.exported.emit(exported)
 
     def _open(self) -> None:

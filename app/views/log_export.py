@@ -13,6 +13,7 @@ from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
+from almrr_core.errors import StationError
 from almrr_core.types import LogFilter
 from app.icons import Icon
 from app.theme import Tokens, icon, theme
@@ -27,6 +28,7 @@ class Exports(Protocol):
         wanted: LogFilter,
         target: Path,
         done: Callable[[int], None],
+        failed: Callable[[StationError], None] | None = None,
     ) -> None:
         """Write the rows and answer how many they were."""
 
@@ -35,8 +37,12 @@ class Exports(Protocol):
         wanted: LogFilter,
         target: Path,
         done: Callable[[int], None],
+        failed: Callable[[StationError], None] | None = None,
     ) -> None:
         """Write the rows and their pictures and answer how many rows they were."""
+
+    def stop_export(self) -> None:
+        """End the last export without a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class ExportMenu(QToolButton):
 
     started = Signal(object)  # Path
     exported = Signal(object)  # Exported
+    failed = Signal(object)  # StationError: nothing was written, or it was stopped
 
     def __init__(self, exports: Exports, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -92,7 +99,11 @@ class ExportMenu(QToolButton):
         """Write what the filter shows to `target`, a .zip with pictures, else CSV."""
         self.started.emit(target)
         write = self._exports.export_zip if target.suffix.lower() == ".zip" else self._exports.export_csv
-        write(self._wanted, target, partial(self._written, target))
+        write(self._wanted, target, partial(self._written, target), self._failed)
+
+    def stop(self) -> None:
+        """End the last export without a file."""
+        self._exports.stop_export()
 
     def _action(self, menu: QMenu, slot: Callable[[], None]) -> QAction:
         action = QAction(menu)
@@ -122,6 +133,9 @@ class ExportMenu(QToolButton):
 
     def _written(self, target: Path, rows: int) -> None:
         self.exported.emit(Exported(target, rows))
+
+    def _failed(self, error: StationError) -> None:
+        self.failed.emit(error)
 
     def _open_folder(self) -> None:
         open_folder(self._folder)

@@ -16,19 +16,17 @@ from almrr_core.store.store import Store
 from almrr_core.types import (
     Actor,
     Frame,
-    Geometry,
     Label,
     Limits,
     ModelId,
     ModelRow,
-    OnLateOutput,
     PartId,
     PartRequest,
     Recipe,
     Record,
-    TriggerSettings,
     Verdict,
 )
+from tests.core.parts import plain_recipe, plain_record
 
 ANNA = Actor("anna")
 LIMITS = Limits(1.4, 2.6, 2.75, 4)
@@ -38,13 +36,9 @@ NEWEST_AGE = timedelta(minutes=2)
 
 
 def recipe_of(product: str) -> Recipe:
-    trigger = TriggerSettings()
-    now = datetime.now(UTC)
     model = ModelId(f"M-000{1 + PRODUCTS.index(product)}")
-    notice = OnLateOutput.NOTICE
-    return Recipe(
-        0, product, model, LIMITS, Geometry(), trigger, notice, None, None, None, now, "anna", "first"
-    )
+    now = datetime.now(UTC)
+    return plain_recipe(version=0, product=product, model_id=model, limits=LIMITS, created_at=now)
 
 
 def prepare(store: Store) -> dict[str, Recipe]:
@@ -73,7 +67,9 @@ def record(number: int, at: datetime, recipe: Recipe, side: int = 0) -> Record:
     request = PartRequest(
         PartId(f"P-{number:05}"), at - timedelta(milliseconds=60), 0, f"L{number // 100}", ""
     )
-    return Record(
+    return plain_record(
+        recipe,
+        at=at,
         request=request,
         frame=frame,
         verdict=verdict,
@@ -81,15 +77,6 @@ def record(number: int, at: datetime, recipe: Recipe, side: int = 0) -> Record:
         score_map=score_map,
         model_map=None if score_map is None else score_map[::4, ::4],
         regions=() if score_map is None else regions_of(score_map, LIMITS),
-        recipe=recipe,
-        model_hash="5e" * 32,
-        station_id="station-1",
-        line_id="line-1",
-        view="top",
-        decided_at=at,
-        output_at=None,
-        inspect_ms=40.0,
-        latency_ms=50.0,
         reason="The file was cut short." if verdict is Verdict.NOT_INSPECTED else "",
     )
 

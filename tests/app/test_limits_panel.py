@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QLabel, QLineEdit, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
-from almrr_core.types import Limits
+from almrr_core.types import Box, Limits, Notice, Shown
 from app.compose import Program
 from app.views.histogram import Histogram
 from app.views.inspect_page import InspectPage
@@ -154,3 +154,30 @@ def test_limits_are_tried_reverted_and_applied(start: Start, qtbot: QtBot) -> No
     assert now.version == before.version + 1 and now.reason == "test" and now.limits.fail == low
     assert not panel.trying and not reason.text()
     qtbot.waitUntil(lambda: page.side.banner.verdict is not None and page.side.banner.verdict.value == "FAIL")
+
+
+def test_a_region_keeps_the_limits_and_says_that_scores_move(start: Start, qtbot: QtBot) -> None:
+    program = start(demo=True)
+    page, panel = panel_of(program, qtbot)
+    station, said, parts = program.station, list[Notice](), list[Shown]()
+    assert station is not None and station.recipe is not None
+    assert program.store is not None and program.recipes is not None
+    before = station.recipe
+    qtbot.waitUntil(lambda: "Expected of 1000" in words(panel), timeout=PATIENCE)
+    program.faults.noticed.connect(said.append)
+    page.picture.roi_chosen.emit(before.geometry.roi)  # the same region: nothing changes
+    page.picture.roi_chosen.emit(Box(8, 8, 96, 80))
+    qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
+    now = station.recipe
+    assert (now.version, now.limits) == (before.version + 1, before.limits)
+    assert "scores will move, the limits were kept" in said[0].sentence and "normal parts" in said[0].remedy
+    newest = program.store.events(1)[0]
+    assert newest.before.endswith("whole picture") and newest.after.endswith("region 8,8 96×80")
+    assert "the limits were kept" in newest.reason
+    qtbot.waitUntil(lambda: "calibration is of another region" in words(panel), timeout=PATIENCE)
+    station.showed.connect(parts.append)
+    qtbot.waitUntil(lambda: len(parts) >= 3, timeout=PATIENCE)
+    scores = {row.score for row in program.store.recent_scores(now.product, 500)}
+    assert {part.record.score for part in parts} <= scores
+    page.picture.roi_chosen.emit(None)
+    qtbot.waitUntil(lambda: len(said) == 2 and "Expected of 1000" in words(panel), timeout=PATIENCE)

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from almrr_core.store.store import Store
 from almrr_core.types import Label, LogFilter, LogOrder, Verdict
 from app.services.faults import Faults
+from app.services.heavy import Heavy
 from app.services.history import History
 from app.services.tasks import Tasks
 from app.views.log_model import COLUMNS, PAGE, Column, LogModel, cell
@@ -42,7 +43,7 @@ def store(filled: Path, tmp_path: Path) -> Iterator[Store]:
 def history(store: Store, tmp_path: Path) -> Iterator[History]:
     faults = Faults(tmp_path / "station.log")
     tasks = Tasks(faults)
-    yield History(store, tasks, ANNA)
+    yield History(store, tasks, Heavy(tasks, faults), ANNA)
     tasks.wait_closed()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from almrr_core.types import Label, LogRow, Verdict
+from almrr_core.errors import ErrorCode, StationError
+from almrr_core.store.store import Store
+from almrr_core.types import Label, LogFilter, LogRow, Verdict
 from app.compose import Program
 from app.views.image_view import ImageView
 from app.views.log_choice import Choice, Period
@@ -31,7 +35,7 @@ from app.views.log_model import LogModel
 from app.views.log_page import LogPage
 from app.views.log_table import ROW_HEIGHT, LogTable
 from app.views.pages import Page
-from tests.app.conftest import PATIENCE, Start
+from tests.app.conftest import PATIENCE, Start, close
 from tests.app.log_material import fill
 
 COUNT = 2000
@@ -196,7 +200,7 @@ def test_labelling(page: LogPage, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: shows(page, rows(page)[1]), timeout=PATIENCE)
     qtbot.mouseClick(button(page, "Good"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: rows(page)[1].label is Label.GOOD, timeout=PATIENCE)
-    assert "Good by" in texts(page)
+    qtbot.waitUntil(lambda: "Good by" in texts(page), timeout=PATIENCE)
     assert table(page).chosen_row == rows(page)[1]
 
 
@@ -225,6 +229,54 @@ def test_export_says_what_it_holds_and_holds_it(
     lines = list(csv.DictReader(text.splitlines()))
     assert {line["verdict"] for line in lines} == {"FAIL"}
     assert f"{len(lines):,}" == fail.text().split()[-1]
+
+
+def test_an_export_can_be_stopped_and_a_failed_one_says_why(
+    page: LogPage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    menu, begun = page.findChild(ExportMenu), threading.Event()
+    write = Store.export_zip
+
+    def slow(store: Store, wanted: LogFilter, target: Path, stop: Callable[[], bool]) -> int:
+        begun.set()
+        while not stop():
+            threading.Event().wait(0.01)
+        return write(store, wanted, target, stop)
+
+    monkeypatch.setattr(Store, "export_zip", slow)
+    (tmp_path / "out").mkdir()
+    menu.export(tmp_path / "out" / "log.zip")
+    qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
+    stop = button(page, "Stop the export")
+    qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "The export was stopped" in texts(page), timeout=PATIENCE)
+    assert not stop.isVisible() and not list((tmp_path / "out").iterdir())
+    (tmp_path / "file").touch()
+    menu.export(tmp_path / "file" / "log.csv")
+    qtbot.waitUntil(lambda: "could not be written" in texts(page), timeout=PATIENCE)
+
+
+def test_the_end_of_the_program_ends_an_export(
+    start: Start, qtbot: QtBot, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), list[bool]()
+
+    def endless(store: Store, wanted: LogFilter, target: Path, stop: Callable[[], bool]) -> int:
+        begun.set()
+        while not stop():
+            threading.Event().wait(0.01)
+        threading.Event().wait(0.2)
+        with pytest.raises(StationError):
+            Store.open(data_dir)  # its log is still in use
+        ended.append(True)
+        raise StationError(ErrorCode.EXPORT_STOPPED, "It was stopped.")
+
+    monkeypatch.setattr(Store, "export_csv", endless)
+    program = start()
+    program.window.findChild(ExportMenu).export(tmp_path / "log.csv")
+    qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
+    close(program, qtbot)
+    assert ended
 
 
 def test_an_empty_log_offers_to_start_the_line(start: Start, qtbot: QtBot) -> None:

@@ -10,56 +10,19 @@ import pytest
 
 from almrr_core.types import (
     GOOD,
+    Box,
     Counts,
-    Frame,
     Geometry,
-    Limits,
     ModelId,
-    OnLateOutput,
-    PartId,
-    PartRequest,
-    Recipe,
     Record,
-    TriggerSettings,
     Verdict,
 )
-from app.services.tally import Tally, shift_start
+from app.services.tally import Tally, scale_of, shift_start
 from app.services.values import TruthCounts
+from tests.core.parts import plain_recipe, plain_record
 
 NOW = datetime.now(UTC)
-RECIPE = Recipe(
-    version=1,
-    product="cloth",
-    model_id=ModelId("M-0001"),
-    limits=Limits(1, 2, 2),
-    geometry=Geometry(),
-    trigger=TriggerSettings(),
-    on_late_output=OnLateOutput.NOTICE,
-    bit_depth=None,
-    exposure=None,
-    gain=None,
-    created_at=NOW,
-    actor="me",
-    reason="",
-)
-RECORD = Record(
-    request=PartRequest(PartId("a"), NOW, 0),
-    frame=Frame(None, NOW, 0, "demo"),
-    verdict=Verdict.PASS,
-    score=0.5,
-    score_map=None,
-    model_map=None,
-    regions=(),
-    recipe=RECIPE,
-    model_hash="",
-    station_id="s",
-    line_id="l",
-    view="top",
-    decided_at=NOW,
-    output_at=None,
-    inspect_ms=1.0,
-    latency_ms=1.0,
-)
+RECORD = plain_record(plain_recipe(), "a", NOW, score=0.5)
 
 
 def record(verdict: Verdict, truth: str | None = None, score: float = 0.5) -> Record:
@@ -124,10 +87,16 @@ def test_verdicts_against_the_truth(tally: Tally) -> None:
     assert tally.truth is None
 
 
-def test_the_last_scores_are_those_of_the_product(tally: Tally) -> None:
+def test_the_last_scores_are_those_of_product_model_and_region(tally: Tally) -> None:
     tally.add(record(Verdict.PASS, score=9.0))  # of another product than the one asked for
-    tally.begin_scores("cloth", (3.0, 2.0))
+    tally.begin_scores(scale_of(RECORD.recipe), (3.0, 2.0))
     tally.add(record(Verdict.PASS, score=4.0))
+    for other in (
+        {"product": "silk"},
+        {"model_id": ModelId("M-0009")},
+        {"geometry": Geometry(roi=Box(0, 0, 9, 9))},
+    ):
+        tally.add(replace(record(Verdict.PASS, score=8.0), recipe=replace(RECORD.recipe, **other)))
     tally.add(record(Verdict.NOT_INSPECTED, score=math.nan))
     assert tally.scores == (4.0, 3.0, 2.0)
     for number in range(600):

@@ -71,7 +71,7 @@ def test_a_folder_is_inspected_once_and_what_is_printed_is_in_the_log(
     assert [one["score"] for one in printed] == [row.score for row in rows]
     assert [one["verdict"] for one in printed] == [row.verdict for row in rows]
     result = read(tmp_path / "r.json")
-    assert (result["product"], result["recipe"]) == (PRODUCT, 1)
+    assert (result["product"], result["recipe"]) == (PRODUCT, 2)
     assert (result["inspected"], result["recorded"]) == (24, 24)
     assert (sum(result["counts"].values()), result["unrecorded"], result["fault"]) == (24, [], None)
     assert result["simulated"] is None
@@ -120,7 +120,7 @@ def test_what_is_not_prepared_is_said(station: Path, tmp_path: Path, capfdbinary
 
 
 def test_a_corrupt_bundle_is_said(station: Path, capfdbinary: CAPTURED) -> None:
-    (weights,) = station.glob("models/*/weights.safetensors")
+    (weights,) = station.glob("models/*/*/weights.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     assert "is damaged" in refused(station, capfdbinary)
 
@@ -189,13 +189,35 @@ def test_killed_three_times_nothing_but_what_was_in_flight_is_missing(station: P
     assert all(death.logged >= death.printed > 0 for death in deaths)
 
 
-def test_what_a_crash_left_in_flight_is_an_event(station: Path, capfdbinary: CAPTURED) -> None:
-    (station / "in-flight-line-1.txt").write_text("part-a".ljust(64) + "\n" + " " * 64 + "\n" + "part-b\n")
-    assert run(station, "--parts", "1") == 0
+def crash(station: Path, recorded: str, *flight: str) -> None:
+    """Leave what a kill leaves: `recorded` was on its way to the log, all of `flight` were taken."""
+    text = "".join(part.ljust(64) + "\n" for part in ("", *flight))
+    (station / "in-flight-line-1.txt").write_text(text, encoding="ascii")
+    mark = station / "pictures" / ".unfinished" / f"2026,07,23,{recorded}.png"
+    mark.write_text(f"{recorded}\ntop", encoding="utf-8")
+
+
+def named_by_gaps(station: Path) -> list[str]:
     with closing(Store.open(station)) as store:
-        (gap,) = [event for event in store.events(100) if event.action == Action.GAP]
-    assert (gap.after, gap.actor) == ("part-a, part-b", os.environ.get("USER") or gap.actor)
-    assert "2 parts" in gap.reason
+        gaps = store.events(100, Action.GAP)
+    assert all(f"{len(gap.after.split(', '))} part" in gap.reason for gap in gaps)
+    return sorted(part for gap in gaps for part in gap.after.split(", "))
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_each_part_that_a_crash_lost_is_named_by_one_event(
+    station: Path, looked_at: bool, capfdbinary: CAPTURED
+) -> None:
+    crash(station, "part-a", "part-a", "part-b", "part-c")
+    if looked_at:  # by another program, as `almrr models`, before the line starts again
+        assert named_by_gaps(station) == ["part-a"]
+    assert run(station, "--parts", "1") == 0
+    assert named_by_gaps(station) == ["part-a", "part-b", "part-c"]
+    with closing(Store.open(station)) as store:
+        assert store.events(100, Action.GAP)[0].actor == (os.environ.get("USER") or store.events(1)[0].actor)
+    crash(station, "part-b", "part-b")  # triggered again, and lost again
+    assert run(station, "--parts", "1") == 0
+    assert named_by_gaps(station) == ["part-a", "part-b", "part-b", "part-c"]
 
 
 def free_port() -> int:

@@ -18,16 +18,14 @@ from almrr_core.types import (
     Label,
     ModelId,
     ModelRow,
-    PartId,
-    PartRequest,
     Picture,
     Pool,
     Recipe,
-    Record,
     SampleRow,
     Verdict,
 )
 from tests.core.bundles import SIDE
+from tests.core.parts import plain_record
 from tests.core.picture_files import smooth
 
 ANNA = Actor("anna")
@@ -94,24 +92,9 @@ def log_part(
 ) -> int:
     """Log one part, `number` seconds after `start`; return its inspection."""
     at = start + timedelta(seconds=number)
-    record = Record(
-        request=PartRequest(PartId(f"P-{number}"), at, 1),
-        frame=Frame(picture, at, 2, "camera"),
-        verdict=verdict,
-        score=score,
-        score_map=None,
-        model_map=None,
-        regions=(),
-        recipe=recipe,
-        model_hash=model_hash,
-        station_id="station-1",
-        line_id="line-1",
-        view="top",
-        decided_at=at,
-        output_at=None,
-        inspect_ms=1.0,
-        latency_ms=1.0,
-    )
+    frame = Frame(picture, at, 2, "camera")
+    changes = {"frame": frame, "verdict": verdict, "score": score, "model_hash": model_hash}
+    record = plain_record(recipe, f"P-{number}", at, **changes)
     return store.record(record, keep_picture=picture is not None)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.lifecycle import exchange
 from almrr_core.lifecycle.exchange import export_model, import_model
+from almrr_core.lifecycle.upkeep import tidy
 from almrr_core.models.golden import Golden, golden_bytes, read_golden
 from almrr_core.runtime.engine import Engine
 from almrr_core.store import Store
@@ -38,11 +41,11 @@ def packed(target: Path, files: dict[str, bytes]) -> Path:
     return target
 
 
-def refused(store: Store, source: Path) -> StationError:
-    before = sorted(path.name for path in (store.folder / "models").rglob("*"))
+def refused(store: Store, source: Path, product: str = PRODUCT) -> StationError:
+    before = sorted((store.folder / "models").rglob("*"))
     with pytest.raises(StationError) as caught:
-        import_model(store, source, PRODUCT, ANNA, "cpu")
-    assert sorted(path.name for path in (store.folder / "models").rglob("*")) == before
+        import_model(store, source, product, ANNA, "cpu")
+    assert sorted((store.folder / "models").rglob("*")) == before
     assert len(store.models(PRODUCT)) == 1
     return caught.value
 
@@ -142,6 +145,34 @@ def test_no_zip_and_a_zip_that_is_too_large_are_refused(
 
 def test_a_file_that_is_not_there(store: Store, recipe: Recipe, tmp_path: Path) -> None:
     assert refused(store, tmp_path / "gone.almrr").code is ErrorCode.WRITE_FAILED
+
+
+def test_a_refused_import_leaves_no_folder_of_a_new_product(
+    store: Store, exported: Path, tmp_path: Path
+) -> None:
+    cut = packed(tmp_path / "cut.almrr", cut_short(contents(exported)))
+    assert refused(store, cut, "tiles").code is BUNDLE
+    assert refused(store, tmp_path / "gone.almrr", "tiles").code is ErrorCode.WRITE_FAILED
+
+
+def test_an_import_that_the_log_refuses_leaves_no_model(exported: Path, store: Store) -> None:
+    folder = store.folder
+    store.close()
+    with closing(Store.open(folder, busy_seconds=0.1)) as again:
+        with closing(sqlite3.connect(folder / "log.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert refused(again, exported).code is ErrorCode.LOG_LOCKED
+        assert import_model(again, exported, PRODUCT, ANNA, "cpu").model_id == "M-0002"
+
+
+def test_an_import_neither_needs_nor_harms_the_folder_of_another(store: Store, exported: Path) -> None:
+    other = store.folder / "models" / PRODUCT / ".M-0002.import"  # of a crash
+    other.mkdir()
+    (other / "half").touch()
+    assert import_model(store, exported, PRODUCT, ANNA, "cpu").model_id == "M-0002"
+    assert (other / "half").exists()
+    assert len(tidy(store)) == 1
+    assert not other.exists()
 
 
 def test_a_damaged_model_is_not_passed_on(store: Store, recipe: Recipe, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from almrr_core.lifecycle.gate import Gate, limits_of
 from almrr_core.lifecycle.rules import judge
 from almrr_core.runtime.engine import Engine
 from almrr_core.store import Store
-from almrr_core.types import Label, Limits, ModelId, Pool, Recipe, Verdict
+from almrr_core.types import Box, Label, Limits, ModelId, Pool, Recipe, Verdict
 from tests.core.lifecycle.helpers import ANNA, PRODUCT, in_pool, log_part, second_model, surface, with_spot
 
 CANDIDATE = ModelId("M-0002")
@@ -160,6 +160,28 @@ def test_a_model_keeps_the_limits_it_was_last_used_with(store: Store, recipe: Re
     assert limits_of(store, row, calibrated) == Limits(1.5, 2.5, 2.5)
 
 
+def test_limits_of_another_region_of_interest_are_not_the_model_s(
+    store: Store, recipe: Recipe, other: Path
+) -> None:
+    row, calibrated = second_model(store, other), Limits(1.0, 2.0, 2.0, 1)
+    whole = replace(recipe, model_id=CANDIDATE, limits=Limits(1.5, 2.5, 2.5))
+    left, right = (replace(recipe.geometry, roi=Box(x, 0, 64, 64)) for x in (0, 64))
+    for used in (
+        whole,
+        replace(whole, geometry=left, limits=Limits(0.5, 0.75, 0.75)),
+        replace(whole, geometry=left, limits=Limits(0.25, 0.5, 0.5)),
+        replace(recipe, geometry=right, limits=Limits(9.0, 9.5, 9.5, 77)),
+    ):
+        store.add_recipe(used, ANNA)
+    assert limits_of(store, row, calibrated) == Limits(1.0, 2.0, 2.0, 77)  # never used in this region
+    store.add_recipe(replace(recipe, geometry=left, limits=Limits(9.0, 9.5, 9.5, 78)), ANNA)
+    assert limits_of(store, row, calibrated) == Limits(0.25, 0.5, 0.5, 78)  # the last ones there
+    store.add_recipe(replace(recipe, limits=Limits(9.0, 9.5, 9.5, 79)), ANNA)
+    assert limits_of(store, row, calibrated) == Limits(1.5, 2.5, 2.5, 79)
+    gate = Gate.load(store, CANDIDATE, device="cpu")
+    assert gate.limits() == (Limits(9.0, 9.5, 9.5, 79), Limits(1.5, 2.5, 2.5, 79))
+
+
 CASES = [
     ({}, 5, Light.GREEN, "No figure is worse: false rejects 2 → 2 of 40, escapes 1 → 1"),
     ({"escapes": 2}, 0, Light.RED, "More labelled defects would escape: 2 instead of 1 of 10"),
@@ -187,7 +209,7 @@ def test_little_evidence_is_amber_and_the_worst_reason_comes_first() -> None:
     few = replace(GOOD_FIGURES, normals=19, defects=0, auroc=None, ap=None, escapes=0)
     light, reasons = judge(few, few, 0)
     assert light is Light.AMBER
-    assert ["Only 19" in reasons[0].sentence, "Only 0" in reasons[1].sentence] == [True, True]
+    assert ["Only 19" in reasons[0].sentence, "No defect was compared" in reasons[1].sentence] == [True, True]
     light, reasons = judge(few, replace(few, false_rejects=9), 0)
     assert [one.light for one in reasons] == [Light.RED, Light.AMBER, Light.AMBER]
     assert light is Light.RED

@@ -22,7 +22,6 @@ from almrr_core.types import (
     Inspection,
     Limits,
     LineState,
-    ModelId,
     OnLateOutput,
     Picture,
     Recipe,
@@ -32,6 +31,7 @@ from almrr_core.types import (
     TriggerKind,
     TriggerSettings,
 )
+from tests.core.parts import plain_recipe
 
 DEADLINE = 20.0  # seconds: far more than anything here takes
 
@@ -52,20 +52,11 @@ def recipe_of(
     on_late: OnLateOutput = OnLateOutput.NOTICE,
     version: int = 1,
 ) -> Recipe:
-    return Recipe(
+    return plain_recipe(
         version=version,
-        product="cloth",
-        model_id=ModelId("M-0001"),
         limits=Limits(review, fail, fail),
-        geometry=Geometry(),
         trigger=TriggerSettings(kind, interval),
         on_late_output=on_late,
-        bit_depth=None,
-        exposure=None,
-        gain=None,
-        created_at=datetime(2026, 1, 2, tzinfo=UTC),
-        actor="test",
-        reason="",
     )
 
 

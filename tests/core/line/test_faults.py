@@ -11,9 +11,11 @@ import pytest
 
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.line.flight import left_over
+from almrr_core.line.recorder import Recorder
 from almrr_core.line.setup import SystemClock
 from almrr_core.types import Action, LineState, TriggerKind, Verdict
 from tests.core.line.fakes import (
+    DEADLINE,
     DISK_FULL,
     SETUP,
     FakeLog,
@@ -52,6 +54,25 @@ def test_a_full_disk_stops_the_line_and_every_part_is_accounted_for(tmp_path: Pa
         wait_until(lambda: is_idle(line))
     assert log.names == [f"{number:05d}.png" for number in range(40)]
     assert not left_over(tmp_path / "flight")
+
+
+def test_a_start_that_the_log_refuses_at_once_takes_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, log = FakeSource(4000), FakeLog()
+    log.error = DISK_FULL
+    with running(source, log) as line:
+        wait_until(lambda: fault_shows(line) and source.closed)
+        begin = Recorder.start
+
+        def begin_and_fail(recorder: Recorder) -> None:
+            begin(recorder)
+            recorder.finish(DEADLINE)  # it is over before `Line.start` goes on
+
+        monkeypatch.setattr(Recorder, "start", begin_and_fail)
+        line.start()
+        wait_until(lambda: source.closed == 2)
+        assert fault_shows(line)
+        monkeypatch.undo()
+        log.error = None
 
 
 def test_a_stop_tries_what_the_log_did_not_take_once_more() -> None:

@@ -18,16 +18,15 @@ from almrr_core.types import (
     Limits,
     ModelId,
     ModelRow,
-    OnLateOutput,
     PartId,
     PartRequest,
     Picture,
     Recipe,
     Record,
     Region,
-    TriggerSettings,
     Verdict,
 )
+from tests.core.parts import plain_recipe, plain_record
 
 START = datetime(2026, 7, 23, 6, 0, 0, 250, tzinfo=UTC)
 ANNA = Actor("anna")
@@ -35,20 +34,16 @@ LIMITS = Limits(1.4, 2.6, 2.75, 4)
 
 
 def recipe_for(product: str = "weave", model_id: str = "M-0001", limits: Limits = LIMITS) -> Recipe:
-    return Recipe(
+    return plain_recipe(
         version=0,
         product=product,
         model_id=ModelId(model_id),
         limits=limits,
         geometry=Geometry(roi=Box(2, 3, 40, 30)),
-        trigger=TriggerSettings(),
-        on_late_output=OnLateOutput.NOTICE,
         bit_depth=12,
-        exposure=None,
         gain=1.5,
         created_at=START,
         actor="somebody",
-        reason="first",
     )
 
 
@@ -98,7 +93,9 @@ def record_of(
     at = START + timedelta(seconds=seconds)
     inspected = not math.isnan(score)
     region = Region(Box(4, 5, 6, 7), 31, score, score - 0.5)
-    return Record(
+    return plain_record(
+        recipe,
+        at=at,
         request=PartRequest(PartId(part_id), at - timedelta(milliseconds=80), 1, lot, serial),
         frame=Frame(picture, at - timedelta(milliseconds=60), 2, source_id, name, truth),
         verdict=verdict_for(score),
@@ -106,12 +103,8 @@ def record_of(
         score_map=np.zeros((30, 40), np.float32) if inspected else None,
         model_map=np.linspace(-3, score, 256, dtype=np.float32).reshape(16, 16) if inspected else None,
         regions=(region, replace(region, area=9)) if verdict_for(score) is Verdict.FAIL else (),
-        recipe=recipe,
         model_hash="ab" * 32,
-        station_id="station-1",
-        line_id="line-1",
         view=view,
-        decided_at=at,
         output_at=at + timedelta(milliseconds=1),
         inspect_ms=41.5,
         latency_ms=60.25,

@@ -3,7 +3,9 @@ from __future__ import annotations
 import csv
 import io
 import math
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +103,48 @@ def test_an_export_that_fails_leaves_the_older_file(filled: Store, tmp_path: Pat
         assert caught.value.code is ErrorCode.WRITE_FAILED
     assert (tmp_path / "file").read_text(encoding="utf-8") == "older"
     assert not list(tmp_path.parent.glob(".*.tmp"))
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.mark.parametrize("kind", ["csv", "zip"])
+@pytest.mark.parametrize("older", [False, True])
+def test_an_export_that_is_stopped_leaves_no_half_file(
+    filled: Store, tmp_path: Path, kind: str, older: bool
+) -> None:
+    target, looks = tmp_path / "out" / f"log.{kind}", list[int]()
+    target.parent.mkdir()
+    if older:
+        target.write_text("older", encoding="utf-8")
+
+    def stop() -> bool:
+        looks.append(len(list(target.parent.iterdir())))
+        return len(looks) == 2
+
+    export: Callable[..., int] = filled.export_csv if kind == "csv" else filled.export_zip
+    with pytest.raises(StationError) as caught:
+        export(LogFilter(), target, stop)
+    assert caught.value.code is ErrorCode.EXPORT_STOPPED
+    assert looks == [1 + older] * 2  # it was being written
+    assert [path.read_text(encoding="utf-8") for path in target.parent.iterdir()] == ["older"] * older
+    assert export(LogFilter(), target, never) == 3
+
+
+def test_a_zip_needs_no_more_memory_than_a_page_of_rows(store: Store, recipe: Recipe, tmp_path: Path) -> None:
+    large = a_picture(1200, 1200)  # 4 MB: noise
+    store.record(record_of(recipe, "large", picture=large), keep_picture=True)
+    long = "x" * 1500
+    store.record_all(record_of(recipe, f"P-{number}", seconds=1, name=long) for number in range(4000))
+    target = tmp_path / "log.zip"
+    tracemalloc.start()
+    try:
+        assert store.export_zip(LogFilter(), target) == 4001
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    with zipfile.ZipFile(target) as archive:
+        sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+    assert min(sizes["inspections.csv"], max(sizes.values())) > 4_000_000
+    assert peak < 4_000_000, f"{peak:,} bytes"

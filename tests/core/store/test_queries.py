@@ -6,6 +6,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 
 from almrr_core.store import Store
-from almrr_core.types import Counts, Label, LogFilter, LogOrder, LogRow, Verdict
-from tests.core.store.helpers import ANNA, START, open_store, prepare, record_of
+from almrr_core.types import Counts, Geometry, Label, Limits, LogFilter, LogOrder, LogRow, ModelId, Verdict
+from tests.core.store.helpers import ANNA, START, model_row, open_store, prepare, record_of
 
 ROWS = 150
 SCORES = (-3.0, -2.0, 0.5, 1.4, 1.9, 2.6, 3.5, math.nan)
@@ -166,6 +167,21 @@ def test_recent_scores_are_newest_first_and_of_one_product(store: Store, rows: t
     assert [(one.score, one.verdict, one.label) for one in found] == [
         (row.score, row.verdict, row.label) for row in kept
     ]
+
+
+def test_recent_scores_are_of_the_model_and_region_in_force(tmp_path: Path) -> None:
+    with closing(open_store(tmp_path)) as store:
+        recipe = prepare(store)
+        other = store.add_recipe(replace(recipe, geometry=Geometry()), ANNA)
+        for number, one in enumerate((recipe, other, recipe, other)):
+            store.record(record_of(one, f"P-{number}", float(number), number), keep_picture=False)
+        assert [one.score for one in store.recent_scores("weave", 500)] == [3.0, 1.0]
+        store.add_recipe(replace(recipe, limits=Limits(0, 1, 1)), ANNA)
+        assert [one.score for one in store.recent_scores("weave", 500)] == [2.0, 0.0]
+        store.add_model(model_row("weave", "M-0002"), ANNA)
+        store.add_recipe(replace(recipe, model_id=ModelId("M-0002")), ANNA)
+        assert store.recent_scores("weave", 500) == ()
+        assert store.recent_scores("nothing", 500) == ()
 
 
 def test_rows_that_arrive_meanwhile_do_not_disturb_the_pages(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from almrr_core.types import (
     Action,
     Actor,
     EventRow,
+    Geometry,
     Label,
     Limits,
     LogFilter,
@@ -40,9 +41,12 @@ def test_a_recipe_comes_back_whole_with_the_next_version(store: Store, recipe: R
     assert store.active_recipe("tiles") is None
     newest = store.events(1)[0]
     assert (newest.actor, newest.action, newest.subject) == ("bert", "recipe_applied", "recipe of weave")
-    assert newest.before == "v1: model M-0001, review 1.4, fail 2.6, pixel 2.75, area 4"
-    assert newest.after == "v2: model M-0001, review 1, fail 2, pixel 2, area 1"
+    assert newest.before == "v1: model M-0001, review 1.4, fail 2.6, pixel 2.75, area 4, region 2,3 40×30"
+    assert newest.after == "v2: model M-0001, review 1, fail 2, pixel 2, area 1, region 2,3 40×30"
     assert newest.reason == "too many rejects"
+    store.add_recipe(replace(wider, geometry=Geometry()), BERT)
+    assert store.events(1)[0].before == newest.after
+    assert store.events(1)[0].after.endswith("area 1, whole picture")
 
 
 def test_versions_count_per_product(store: Store, recipe: Recipe) -> None:
