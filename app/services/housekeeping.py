@@ -1,4 +1,4 @@
-"""What is done now and then: measuring the disk, and deleting pictures that need not stay."""
+"""What is done now and then: measuring the disk, deleting pictures that need not stay, giving memory back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 from PySide6.QtCore import QObject, QTimer
 
 from almrr_core.settings import Settings
+from app.services.memory import give_back
 from app.services.plant import Plant
 from app.services.station import Station
 from app.services.tasks import Tasks
@@ -38,4 +39,5 @@ class Housekeeping(QObject):
         try:
             self._plant.tidy(settings)
         finally:
+            give_back()
             self._tidying = False

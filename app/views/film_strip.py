@@ -121,7 +121,7 @@ class _Film(QWidget):
         at = next((at for at, cell in enumerate(self._cells) if cell.part is part), -1)
         return self._place(at) if at >= 0 else QRect()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self._cells:
@@ -129,7 +129,9 @@ class _Film(QWidget):
             text = self.tr("The last {0} parts stand here. Choose one to look at it; the line goes on.")
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), text.format(MOST))
         for at, cell in enumerate(self._cells):
-            self._draw(painter, cell, QRectF(self._place(at)))
+            place = self._place(at)
+            if place.intersects(event.rect()):  # most are scrolled out of sight
+                self._draw(painter, cell, QRectF(place))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         event.accept()  # else the release goes elsewhere

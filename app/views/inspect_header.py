@@ -52,6 +52,7 @@ class InspectHeader(QFrame):
         )
         self._sign, self._state, self._source = QLabel(self), QLabel(self), QLabel(self)
         self._status: LineStatus | None = None
+        self._sign_shown: tuple[Icon, str] | None = None
         self._busy = ""
         self._build()
         self._connect()
@@ -163,9 +164,15 @@ class InspectHeader(QFrame):
         color = {LineState.RUNNING: tokens().passed, LineState.FAULT: tokens().fail}.get(
             state, tokens().muted
         )
-        self._sign.setPixmap(icon(STATE_ICON[state], color).pixmap(QSize(ICON, ICON)))
+        self._show_sign(STATE_ICON[state], color)
         lost = now is not None and now.source.state is SourceState.LOST
         self._source.setStyleSheet(f"color: {tokens().fail};" if lost else "")
+
+    def _show_sign(self, which: Icon, color: str) -> None:
+        """Show a sign where it is another one: Qt keeps every pixmap that was drawn, up to 10 MB of them."""
+        if self._sign_shown != (which, color):
+            self._sign_shown = which, color
+            self._sign.setPixmap(icon(which, color).pixmap(QSize(ICON, ICON)))
 
     def _recolor(self, *_tokens: object) -> None:
         for button in self._tools.findChildren(QToolButton):

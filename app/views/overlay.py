@@ -95,16 +95,14 @@ def regions_outline(
     is nothing to find. None where the mask is too torn to outline (`MOST_RUNS`).
     """
     top, left, part = _confined(score_map, regions)
-    mask = part >= float32_from(pixel_limit)
-    rows, starts, ends = _runs(mask)
+    rows, starts, ends = _runs(part, float32_from(pixel_limit))
     if rows.size > MOST_RUNS:
         return None
     if min_area > 1:
-        labels = _components(rows, starts, ends, mask.shape[1])
-        small = np.bincount(labels, ends - starts)[labels] < min_area
-        for row, start, end in zip(rows[small], starts[small], ends[small], strict=True):
-            mask[row, start:end] = False
-    return _borders(mask) + np.array((left, top, left, top), np.float32)
+        labels = _components(rows, starts, ends, part.shape[1])
+        large = np.bincount(labels, ends - starts)[labels] >= min_area
+        rows, starts, ends = rows[large], starts[large], ends[large]
+    return _borders(rows, starts, ends, part.shape) + np.array((left, top, left, top), np.float32)
 
 
 def _confined(score_map: ScoreMap, regions: tuple[Region, ...] | None) -> tuple[int, int, ScoreMap]:
@@ -118,14 +116,24 @@ def _confined(score_map: ScoreMap, regions: tuple[Region, ...] | None) -> tuple[
     return top, left, score_map[top:bottom, left:right]
 
 
-def _runs(mask: Mask) -> tuple[Whole, Whole, Whole]:
-    """Return row, start and end (exclusive) of every run of True along the rows, in reading order."""
-    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
-    padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1).ravel()
-    width = mask.shape[1] + 1
-    rows, starts = np.divmod(np.flatnonzero(steps == 1), width)
-    return rows, starts, np.flatnonzero(steps == -1) % width
+def _runs(values: ScoreMap, limit: np.float32) -> tuple[Whole, Whole, Whole]:
+    """Return row, start and end (exclusive) of the runs of values ≥ the limit along rows, in reading order."""
+    height, width = values.shape
+    padded = np.zeros(height * (width + 1) + 1, np.bool_)  # a False before each row and after the last
+    mask = padded[1:].reshape(height, width + 1)[:, :width]
+    np.greater_equal(values, limit, out=mask)
+    rows, places = np.divmod(_changes(padded), width + 1)
+    return rows[::2], places[::2], places[1::2]
+
+
+def _changes(flags: Mask) -> Whole:
+    """Return where a flag differs from the next; they are rare, so eight are looked at together."""
+    size = flags.size - 1
+    differ = np.zeros(-(-size // 8) * 8, np.bool_)
+    np.not_equal(flags[1:], flags[:-1], out=differ[:size])
+    eights = np.flatnonzero(differ.view(np.uint64) != 0)
+    which, bit = np.divmod(np.flatnonzero(differ.reshape(-1, 8)[eights]), 8)
+    return np.asarray(8 * eights[which] + bit, np.intp)
 
 
 def _components(rows: Whole, starts: Whole, ends: Whole, width: int) -> Whole:
@@ -147,13 +155,25 @@ def _components(rows: Whole, starts: Whole, ends: Whole, width: int) -> Whole:
     return labels
 
 
-def _borders(mask: Mask) -> Segments:
-    """Return the segments between True and False, each as long as it runs straight."""
-    framed = np.pad(mask, 1)
-    y, x0, x1 = _runs(framed[1:, 1:-1] != framed[:-1, 1:-1])
-    x, y0, y1 = _runs(np.ascontiguousarray((framed[1:-1, 1:] != framed[1:-1, :-1]).T))
-    level, upright = np.stack((x0, y, x1, y), axis=1), np.stack((x, y0, x, y1), axis=1)
-    return np.concatenate((level, upright)).astype(np.float32)
+def _borders(rows: Whole, starts: Whole, ends: Whole, shape: tuple[int, ...]) -> Segments:
+    """Return the segments around runs, each as long as it goes straight.
+
+    Between two rows the border begins and ends where a run of just one of them does.
+    """
+    if not rows.size:
+        return np.empty((0, 4), np.float32)
+    places, rows = np.concatenate((starts, ends)), np.concatenate((rows, rows))
+    width, height = shape[1] + 1, shape[0] + 1
+    above = rows * width + places
+    keys = np.sort(np.concatenate((above, above + width)))
+    twice = np.append(keys[1:] == keys[:-1], False)
+    y, x = np.divmod(keys[~(twice | np.roll(twice, 1))], width)
+    level = np.stack((x[::2], y[::2], x[1::2], y[1::2]), axis=1)
+    downward = np.sort(places * height + rows)
+    first = np.diff(downward, prepend=-2) != 1
+    x, top = np.divmod(downward[first], height)
+    bottom = downward[np.roll(first, -1)] % height + 1
+    return np.concatenate((level, np.stack((x, top, x, bottom), axis=1))).astype(np.float32)
 
 
 def region_at(regions: tuple[Region, ...], x: float, y: float) -> Region | None:

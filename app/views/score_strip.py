@@ -87,10 +87,10 @@ class ScoreStrip(QWidget):
         painter.drawText(QRectF(GAP, 2, self.width() - GAP, 16), caption)
         if self._limits is None:
             return
-        low, high = self._span()
-        self._draw_limits(painter, self._limits, low, high)
+        plot, span = self._plot(), self._span()
+        self._draw_limits(painter, self._limits, plot, span)
         for at, point in enumerate(self._points):
-            self._draw_point(painter, point, self._x_of(at), self._y_of(point.score, low, high))
+            self._draw_point(painter, point, self._x_of(at, plot), _y_of(point.score, plot, span))
 
     def _labels(self) -> tuple[str, ...]:
         """Return what stands right of the plot, the fail limit first."""
@@ -113,19 +113,14 @@ class ScoreStrip(QWidget):
         high = min(max([*scores, self._limits.fail]), self._limits.fail + room / 3)
         return low - room / 20, high + room / 20
 
-    def _x_of(self, at: int) -> float:
-        plot = self._plot()
+    def _x_of(self, at: int, plot: QRectF) -> float:
         return plot.right() - (len(self._points) - 0.5 - at) * plot.width() / MOST
 
-    def _y_of(self, score: float, low: float, high: float) -> float:
-        plot = self._plot()
-        if math.isnan(score):
-            return plot.bottom() - DOT[Verdict.NOT_INSPECTED] / 2
-        return plot.bottom() - (min(max(score, low), high) - low) / (high - low) * plot.height()
-
-    def _draw_limits(self, painter: QPainter, limits: Limits, low: float, high: float) -> None:
-        plot, tall = self._plot(), painter.fontMetrics().height()
-        heights = [self._y_of(limit, low, high) for limit in (limits.fail, limits.review)]
+    def _draw_limits(
+        self, painter: QPainter, limits: Limits, plot: QRectF, span: tuple[float, float]
+    ) -> None:
+        tall = painter.fontMetrics().height()
+        heights = [_y_of(limit, plot, span) for limit in (limits.fail, limits.review)]
         tops = tops_apart(heights, tall, self.height())
         verdicts = Verdict.FAIL, Verdict.REVIEW
         for verdict, y, top, words in zip(verdicts, heights, tops, self._labels(), strict=True):
@@ -155,3 +150,10 @@ class ScoreStrip(QWidget):
             return ""
         point = self._points[at]
         return f"{verdict_word(point.verdict)} {number(point.score)}\n{point.part_id}".strip()
+
+
+def _y_of(score: float, plot: QRectF, span: tuple[float, float]) -> float:
+    if math.isnan(score):
+        return plot.bottom() - DOT[Verdict.NOT_INSPECTED] / 2
+    low, high = span
+    return plot.bottom() - (min(max(score, low), high) - low) / (high - low) * plot.height()

@@ -15,17 +15,14 @@ from almrr_core.types import (
     Frame,
     Geometry,
     Limits,
-    ModelId,
-    OnLateOutput,
     PartId,
     PartRequest,
     Picture,
     Recipe,
-    Record,
     ScoreMap,
     Shown,
-    TriggerSettings,
 )
+from tests.core.parts import plain_recipe, plain_record
 
 LIMITS = Limits(1.0, 2.0, 2.0, 4)
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -47,21 +44,8 @@ def score_map(height: int = 120, width: int = 160, peak: float = 4.0) -> ScoreMa
 
 def recipe(limits: Limits = LIMITS, roi: Box | None = None, product: str = "Weave") -> Recipe:
     """A recipe with these limits."""
-    return Recipe(
-        version=3,
-        product=product,
-        model_id=ModelId("M-0001"),
-        limits=limits,
-        geometry=Geometry(input_size=64, roi=roi),
-        trigger=TriggerSettings(),
-        on_late_output=OnLateOutput.NOTICE,
-        bit_depth=None,
-        exposure=None,
-        gain=None,
-        created_at=NOON,
-        actor="anna",
-        reason="first",
-    )
+    geometry = Geometry(input_size=64, roi=roi)
+    return plain_recipe(version=3, product=product, limits=limits, geometry=geometry, created_at=NOON)
 
 
 def shown(number: int = 1, score: float = 0.5, surface: Picture | None = None, reason: str = "") -> Shown:
@@ -70,7 +54,9 @@ def shown(number: int = 1, score: float = 0.5, surface: Picture | None = None, r
     used = picture() if surface is None else surface
     made = score_map(used.shape[0], used.shape[1], max(score, 0.0)) if inspected else None
     at = NOON + timedelta(seconds=number)
-    record = Record(
+    record = plain_record(
+        recipe(),
+        at=at,
         request=PartRequest(PartId(f"part-{number:04d}"), at, time.monotonic_ns()),
         frame=Frame(used, at, time.monotonic_ns(), "demo", truth=GOOD),
         verdict=verdict_of(score, LIMITS),
@@ -78,15 +64,6 @@ def shown(number: int = 1, score: float = 0.5, surface: Picture | None = None, r
         score_map=made,
         model_map=made,
         regions=() if made is None else regions_of(made, LIMITS),
-        recipe=recipe(),
-        model_hash="abc",
-        station_id="s",
-        line_id="line-1",
-        view="top",
-        decided_at=at,
-        output_at=None,
-        inspect_ms=20.0,
-        latency_ms=30.0,
         reason=reason,
     )
     return Shown(number, number, record)
