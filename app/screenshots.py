@@ -2,7 +2,8 @@
 
     python -m app --screenshots DIR [--bundle DIR]
 
-The demo line runs in a temporary folder, with more defects than usual. Works without a screen.
+The demo line runs in a temporary folder, with more defects than usual. Works without a screen. The README's
+(resources/images) are those of the smaller size.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, QTimer
 from PySide6.QtGui import QCursor, QImage
 from PySide6.QtWidgets import QApplication, QTableView
@@ -36,7 +35,7 @@ from app.compose import Program, make_application
 from app.options import Options
 from app.services.journal import journal
 from app.services.station import Station
-from app.theme import DARK, LIGHT, VERDICT_LOOK, apply_theme
+from app.theme import VERDICT_LOOK, apply_theme
 from app.views.inspect_page import InspectPage
 from app.views.pages import Page
 
@@ -46,7 +45,7 @@ PARTS = 40  # of the demo line before the first picture of it
 SETTLE, BLINK = 700, 100  # ms for a page to fetch and draw what it shows; for a part that must not pass
 PATIENCE = 600_000  # ms
 DEFECTS = 0.25
-EXACT = 96  # colours of a small picture that are kept as they are
+QUALITY = 75  # of a WebP picture
 
 Look = tuple[tuple[int, int], ThemeName]
 
@@ -167,8 +166,8 @@ class _Session(QObject):
     def _take(self, look: Look, page: str | None) -> None:
         size, theme = look
         picture = self._program.window.grab().toImage()
-        name = f"{page or 'welcome'}-{theme}-{size[0]}x{size[1]}.png"
-        write_atomic(self._target / name, _small_png(picture))
+        wide = "" if size == SIZES[0] else f"-{size[0]}"
+        write_atomic(self._target / f"{page or 'welcome'}-{theme}{wide}.webp", _webp(picture))
         self._next()
 
     def _finish(self) -> None:
@@ -176,33 +175,8 @@ class _Session(QObject):
         self._station.close()
 
 
-def _small_png(picture: QImage) -> bytes:
-    """Return the picture as a PNG of 256 colours, those of the window's text and grounds exact."""
-    flat = Qt.ImageConversionFlag.ThresholdDither
-    indexed = picture.convertToFormat(QImage.Format.Format_Indexed8, _palette(picture), flat)
+def _webp(picture: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    indexed.save(buffer, "PNG", 0)  # type: ignore[call-overload]  # the stub wants bytes, Qt takes str
+    picture.save(buffer, "WEBP", QUALITY)  # type: ignore[call-overload]  # the stub wants bytes, Qt takes str
     return bytes(buffer.data().data())
-
-
-_LOOKS = (*asdict(LIGHT).values(), *asdict(DARK).values(), *(look.color for look in VERDICT_LOOK.values()))
-_THEMED = [int(color[1:], 16) for color in _LOOKS if isinstance(color, str)]  # always kept
-
-
-def _palette(picture: QImage) -> list[int]:
-    """Return the most frequent colours as they are, and the means of the cubes that most others lie in."""
-    plain = picture.convertToFormat(QImage.Format.Format_RGB32)
-    colors = np.frombuffer(plain.constBits(), np.uint32) & 0xFFFFFF
-    values, counts = np.unique(colors, return_counts=True)
-    order = np.argsort(-(counts + picture.width() * picture.height() * np.isin(values, _THEMED)))
-    exact, rest = values[order[:EXACT]], order[EXACT:]
-    values, counts = values[rest], counts[rest]
-    channels = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1).astype(np.float64)
-    cube = (channels // 16 @ np.asarray([256, 16, 1])).astype(np.intp)
-    weight = np.bincount(cube, counts, 4096)
-    sums = np.stack([np.bincount(cube, counts * channel, 4096) for channel in channels.T], axis=1)
-    most = np.argsort(-weight)[: 256 - EXACT]
-    means = np.rint(sums[most] / np.maximum(weight[most], 1)[:, None]).astype(np.uint32)
-    packed = means @ np.asarray([1 << 16, 1 << 8, 1], np.uint32)
-    return [int(color) | 0xFF000000 for color in (*exact, *packed)]

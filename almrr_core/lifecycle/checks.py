@@ -121,7 +121,7 @@ def _mixed(sizes: dict[tuple[int, int], list[SampleRow]], geometry: Geometry) ->
         return ()
     usual = max(sizes, key=lambda size: len(sizes[size]))
     odd = tuple(row for size, rows in sizes.items() if size != usual for row in rows)
-    sentence = f"{len(odd)} of the normal pictures are not {usual[0]} x {usual[1]} pixels as the others are."
+    sentence = f"{len(odd)} of the normal pictures are not {usual[0]} x {usual[1]} pixels, the usual size."
     return (Warned(Doubt.MIXED_SIZES, sentence, odd),)
 
 
@@ -142,5 +142,6 @@ def suspects(
     chosen = tuple(rows[i] for i in np.argsort(-far) if far[i] > limit)
     if not chosen:
         return ()
-    sentence = f"{len(chosen)} of the normal pictures look unlike all others: is there a defect among them?"
+    look = "looks" if len(chosen) == 1 else "look"
+    sentence = f"{len(chosen)} of the normal pictures {look} unlike all others: is there a defect among them?"
     return (Warned(Doubt.SUSPECT, sentence, chosen),)

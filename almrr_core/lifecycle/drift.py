@@ -26,7 +26,7 @@ FEWEST = 5  # subgroups, before anything is said
 NEWEST = 4000  # parts looked at
 WEIGHT = 0.2
 WIDTH = 3.5  # standard deviations of the moving average: about 1 false alarm in 2,000 subgroups
-LEAST = 0.5  # standard deviations of a single normal: a smaller shift is of no use to anybody
+LEAST = 0.8  # standard deviations of a single normal: rolls and lots of good material differ by half of one
 
 
 class DriftState(StrEnum):
@@ -120,7 +120,7 @@ def _verdict(
 ) -> tuple[DriftState, str]:
     if len(points) < FEWEST:
         parts = FEWEST * SUBGROUP
-        return DriftState.UNKNOWN, f"The trend is shown from {parts} PASS parts since the promotion up."
+        return DriftState.UNKNOWN, f"It takes {parts} PASS parts since the promotion to say."
     off = points[-1].average - centre
     if abs(off) <= half:
         return DriftState.STEADY, "Good parts score as they did when the model was calibrated."

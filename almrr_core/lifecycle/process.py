@@ -22,6 +22,7 @@ from almrr_core.train.job import Progress, TrainJob
 PATIENCE = 5.0  # seconds for a process to end that was told to
 _KEPT = 2000  # characters of what the process said last, for the program's log
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_SLEEPY = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin while they wait would take the line's cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class TrainingProcess:
 def _start(threads: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
     root = str(Path(almrr_core.__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | dict.fromkeys(_THREADS, str(threads)) | {"PYTHONPATH": paths}
+    environment = _SLEEPY | os.environ | dict.fromkeys(_THREADS, str(threads)) | {"PYTHONPATH": paths}
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NO_WINDOW

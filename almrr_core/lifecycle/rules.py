@@ -72,9 +72,8 @@ def _evidence(candidate: Figures) -> Iterator[Reason]:
         sentence = f"Only {candidate.normals} labelled normals were compared; {FEWEST_NORMALS} say more."
         yield Reason(Light.AMBER, sentence)
     if candidate.defects < FEWEST_DEFECTS:
-        sentence = (
-            f"Only {candidate.defects} labelled defects were compared: nobody can say what would escape."
-        )
+        few = f"Only {candidate.defects} defects were" if candidate.defects else "No defect was"
+        sentence = f"{few} compared: nobody can say what would escape."
         yield Reason(Light.AMBER, sentence)
 
 

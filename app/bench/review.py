@@ -20,25 +20,22 @@ import numpy as np
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtTest import QTest
 
+from almrr_core.files import resources
 from almrr_core.judge import regions_of
+from almrr_core.line.products import install_product
 from almrr_core.settings import Settings, save_settings
 from almrr_core.store.store import Store
 from almrr_core.types import (
     Actor,
     DefectClass,
     Frame,
-    Geometry,
     Label,
     Limits,
-    ModelId,
-    ModelRow,
-    OnLateOutput,
     PartId,
     PartRequest,
     Picture,
     Recipe,
     Record,
-    TriggerSettings,
     Verdict,
 )
 from app.bench.limits import surface
@@ -124,7 +121,7 @@ def _press_keys(program: Program, look: int) -> tuple[list[float], list[float], 
     times, cpu, said = list[float](), list[float](), dict[int, tuple[Label, str]]()
     _until(lambda: asked.row is not None and shown.shown_id == asked.row.inspection_id)
     while asked.row is not None and asked.row.label is None:
-        QTest.qWait(look)
+        _until(_after(look / 1000))  # not QTest.qWait: it holds the GIL, so that nothing is read ahead
         before = asked.row.inspection_id
         key, label, defect_class = SAID[len(said) % len(SAID)]
         said[before] = (label, defect_class)
@@ -137,6 +134,11 @@ def _press_keys(program: Program, look: int) -> tuple[list[float], list[float], 
         times.append(1000 * (time.perf_counter() - begin))
         cpu.append(1000 * (time.thread_time() - busy))
     return times, cpu, said
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    last = time.monotonic() + seconds
+    return lambda: time.monotonic() >= last
 
 
 def _write_log(folder: Path, pictures: int, width: int) -> None:
@@ -153,13 +155,8 @@ def _write_log(folder: Path, pictures: int, width: int) -> None:
 
 
 def _recipe(store: Store) -> Recipe:
-    now, model = datetime.now(UTC), ModelId("M-0001")
-    store.add_model(ModelRow(model, PRODUCT, Path("models", model), "5e" * 32, now, ACTOR.name), ACTOR)
-    trigger, late = TriggerSettings(), OnLateOutput.NOTICE
-    wanted = Recipe(
-        0, PRODUCT, model, LIMITS, Geometry(), trigger, late, None, None, None, now, ACTOR.name, "bench"
-    )
-    return store.add_recipe(wanted, ACTOR)
+    installed = install_product(store, PRODUCT, resources() / "demo" / "bundle", ACTOR)
+    return store.add_recipe(replace(installed, limits=LIMITS, reason="bench"), ACTOR)
 
 
 def _record(number: int, at: datetime, recipe: Recipe, picture: Picture) -> Record:

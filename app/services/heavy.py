@@ -1,4 +1,4 @@
-"""Work of seconds to a minute: one at a time, so that it never takes the workers that short work needs."""
+"""Work of seconds to a minute: one at a time, on threads that give way to the line."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Heavy(QObject):
         self._now = self._waiting.popleft() if self._waiting and not self._over else None
         if self._now is not None:
             work = functools.partial(self._guarded, self._now.work)
-            self._tasks.run(work, self._done, self._failed)
+            self._tasks.run(work, self._done, self._failed, heavy=True)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """Do the work, and turn a bug into a fault: what waits behind it must have its turn."""

@@ -1,8 +1,11 @@
-"""Anything short that must not hold up the window: one pool, one worker for the database, one for the line."""
+"""Anything that must not hold up the window: a pool, a worker for the database, one for the line, slow ones."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +19,7 @@ from app.services.faults import Faults
 
 T = TypeVar("T")
 WORKERS = 2
+NICENESS = 10  # of a heavy work's thread
 
 
 class Tasks(QObject):
@@ -30,6 +34,8 @@ class Tasks(QObject):
         self._pool = ThreadPoolExecutor(WORKERS, "task")
         self._database = ThreadPoolExecutor(1, "database-task")
         self._line = ThreadPoolExecutor(1, "line-task")
+        self._heavy = ThreadPoolExecutor(WORKERS, "heavy-task", _give_way)
+        self._pools = (self._pool, self._database, self._line, self._heavy)
         self._lock, self._pending, self._closed = threading.Lock(), 0, False
         self._finished.connect(self._deliver)
 
@@ -46,31 +52,33 @@ class Tasks(QObject):
         failed: Callable[[StationError], None] | None = None,
         database: bool = False,
         line: bool = False,
+        heavy: bool = False,
     ) -> None:
         """Call `work` on a thread, then `done` with its result on the GUI thread.
 
         A StationError goes to `failed`, or to the fault banner; any other exception is a bug. Works given with
-        `database` run one after the other, and so do those given with `line`; these wait for no others. When
-        the widget that owns a callback is gone it is not called. After `close` nothing is run.
+        `database` run one after the other, and so do those given with `line`; these wait for no others. `heavy`
+        work may take a minute: the line's threads go first. When the widget that owns a callback is gone it is
+        not called. After `close` nothing is run.
         """
         with self._lock:
             if self._closed:
                 return
             self._pending += 1
-        pool = self._line if line else self._database if database else self._pool
+        pool = self._line if line else self._database if database else self._heavy if heavy else self._pool
         pool.submit(self._work, work, done, failed)
 
     def close(self) -> None:
         """Drop what waits and take nothing more; what runs ends by itself."""
         with self._lock:
             self._closed = True
-        for pool in (self._pool, self._database, self._line):
+        for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def wait_closed(self) -> None:
         """Block until the threads are gone; for the very end, when there is no window any more."""
         self.close()
-        for pool in (self._pool, self._database, self._line):
+        for pool in self._pools:
             pool.shutdown(wait=True)
 
     def _work(
@@ -95,6 +103,16 @@ class Tasks(QObject):
         answer()
         if idle:
             self.idle.emit(True)
+
+
+def _give_way() -> None:
+    """Let other threads run first, as far as the system can tell a thread from its process."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
+    elif sys.platform == "win32":
+        kernel = ctypes.windll.kernel32
+        kernel.SetThreadPriority(ctypes.c_void_p(kernel.GetCurrentThread()), -1)  # below normal
 
 
 def _call(callback: Callable[[T], None] | None, value: T) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -11,6 +11,7 @@ from app.theme import CAPTION, GAP, MARGIN, STEP, Role, figures, set_role, theme
 from app.views.log_words import local_time, number, zone_of
 
 HEIGHT, LABELS = 96, 72
+DOT = 5.0
 
 
 class DriftCard(QFrame):
@@ -82,7 +83,9 @@ class _Plot(QWidget):
         room = max(high - low, 1e-6)
         self._draw_limits(painter, plot, chart, low, room)
         xs = [plot.left() + (at + 0.5) * plot.width() / len(chart.points) for at in range(len(chart.points))]
-        painter.setPen(QPen(QColor(tokens().muted), 3))
+        dot = QPen(QColor(tokens().muted), DOT)
+        dot.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(dot)
         means = [QPointF(x, _y(plot, one[1], low, room)) for x, one in zip(xs, chart.points, strict=True)]
         painter.drawPoints(QPolygonF(means))
         averages = [QPointF(x, _y(plot, one[2], low, room)) for x, one in zip(xs, chart.points, strict=True)]

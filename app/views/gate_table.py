@@ -82,7 +82,7 @@ class GateTable(QFrame):
         set_role(self, Role.CARD)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        self._grid.setHorizontalSpacing(MARGIN)
+        self._grid.setHorizontalSpacing(GAP)
         self._grid.setVerticalSpacing(STEP)
         self._report: GateReport | None = None
         theme().changed.connect(self._recolor)

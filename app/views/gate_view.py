@@ -109,7 +109,7 @@ class GateView(QWidget):
 
     def _build(self) -> None:
         set_role(self._heading, Role.HEADING)
-        self._list.setFixedWidth(230)
+        self._list.setFixedWidth(196)
         self._list.setWordWrap(True)
         self._list.setIconSize(pixmap_of(None, SIDE).size())
         self._list.setAccessibleName(self.tr("Changed verdicts"))

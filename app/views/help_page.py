@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import (
     QColor,
     QDesktopServices,
+    QImage,
     QKeySequence,
+    QResizeEvent,
     QShortcut,
     QTextCursor,
     QTextDocument,
@@ -34,8 +37,10 @@ from app.views.empty_state import EmptyState
 from app.views.form_fields import CLEAR_STYLE
 
 MANUAL = Path(__file__).resolve().parents[2] / "resources" / "manual"
+PICTURES = MANUAL / "pictures"
 CHAPTERS_WIDTH = 232
 TEXT_WIDTH = 860
+PICTURE_WIDTH = 780  # px: what the text has at most
 _File = int(Qt.ItemDataRole.UserRole)
 
 
@@ -45,7 +50,7 @@ class HelpPage(QWidget):
     def __init__(self, folder: Path = MANUAL, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._texts = {path: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
-        self._search, self._list, self._text = QLineEdit(self), QListWidget(self), QTextBrowser(self)
+        self._search, self._list, self._text = QLineEdit(self), QListWidget(self), _Text(folder, self)
         self._found = QLabel(self)
         self._nothing = EmptyState(Icon.SEARCH, self)
         self._build()
@@ -103,6 +108,7 @@ class HelpPage(QWidget):
         self._search.textChanged.connect(self._fill)
         self._search.returnPressed.connect(self._find_next)
         self._text.anchorClicked.connect(self._follow)
+        self._text.width_changed.connect(self._fit_pictures)
         theme().changed.connect(self._recolor)
         QShortcut(QKeySequence.StandardKey.Find, self, self._begin_search)
 
@@ -139,6 +145,13 @@ class HelpPage(QWidget):
         if self._search.text().strip():
             self._text.find(self._search.text().strip())
 
+    def _fit_pictures(self, _width: int) -> None:
+        """Show the chapter anew, as far down as before, where its pictures have another width."""
+        bar = self._text.verticalScrollBar()
+        down = bar.value() / max(bar.maximum(), 1)
+        self._chosen(self._list.currentItem())
+        bar.setValue(round(down * bar.maximum()))
+
     def _find_next(self) -> None:
         word = self._search.text().strip()
         if word and not self._text.find(word):
@@ -159,6 +172,34 @@ class HelpPage(QWidget):
 
     def _recolor(self, _tokens: Tokens) -> None:
         self._chosen(self._list.currentItem())
+
+
+class _Text(QTextBrowser):
+    """Text whose pictures are never wider than its page."""
+
+    width_changed = Signal(int)  # that of the pictures
+
+    def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._folder, self._width = folder, PICTURE_WIDTH
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Tell when the pictures have another width."""
+        super().resizeEvent(event)
+        wanted = min(PICTURE_WIDTH, round(self.viewport().width() - 2 * self.document().documentMargin()))
+        if wanted != self._width:
+            self._width = wanted
+            self.width_changed.emit(wanted)
+
+    def loadResource(self, kind: int, name: QUrl | str) -> Any:  # noqa: N802
+        """Return a picture of the manual, smoothly made smaller where it is too wide."""
+        address = name if isinstance(name, QUrl) else QUrl(name)
+        picture = QImage(str(self._folder / address.path()))
+        if kind != QTextDocument.ResourceType.ImageResource or picture.isNull():
+            return super().loadResource(kind, name)
+        if picture.width() > self._width > 0:
+            picture = picture.scaledToWidth(self._width, Qt.TransformationMode.SmoothTransformation)
+        return picture
 
 
 def _title(text: str) -> str:

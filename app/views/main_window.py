@@ -185,12 +185,15 @@ class MainWindow(QMainWindow):
             self.closed.emit(True)
             return
         event.ignore()
-        training = self._trainer is not None and self._trainer.running
-        if self._station.running or self._station.unrecorded or training:
+        if self._station.running or self._station.unrecorded or self._training:
             self._ask()
         else:
             self.hide()
             self._leave()
+
+    @property
+    def _training(self) -> bool:
+        return self._trainer is not None and self._trainer.running
 
     def _ask(self) -> None:
         if self._asking or self._station is None:
@@ -209,6 +212,10 @@ class MainWindow(QMainWindow):
             many = self.tr("{0} inspected parts are not in the log yet. Close and lose them?")
             box.setText(counted(self._station.unrecorded, one, many))
             box.setInformativeText(self.tr("Free disk space and start the line again to keep them."))
+        elif self._training:
+            box.setText(self.tr("The line and a training are running. Stop both and close?"))
+            more = self.tr("The training is cancelled; the active model stays as it is.")
+            box.setInformativeText(f"{box.informativeText()} {more}")
         yes = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(self.tr("Keep open"), QMessageBox.ButtonRole.RejectRole))
         yes.clicked.connect(self._leave)

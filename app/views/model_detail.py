@@ -81,9 +81,28 @@ class ModelDetail(QFrame):
     def _training_lines(self, facts: ModelFacts) -> list[tuple[str, str]]:
         samples = self.tr("{0} to learn from, {1} to set the limits")
         learned = self.tr("{0} steps in {1}")
-        figures = ", ".join(f"{name} {value:.{DIGITS}f}" for name, value in facts.metrics)
         return [
             (self.tr("Normals"), samples.format(whole(facts.normals or 0), whole(facts.held_out or 0))),
             (self.tr("Learning"), learned.format(whole(facts.steps or 0), duration(facts.seconds or 0))),
-            (self.tr("Figures"), figures or NOTHING),
+            *self._figure_lines(facts),
         ]
+
+    def _figure_lines(self, facts: ModelFacts) -> list[tuple[str, str]]:
+        """Say how well simulated defects were found, before the training and after it."""
+        names = {
+            "image_auroc": self.tr("image AUROC"),
+            "pixel_auroc": self.tr("pixel AUROC"),
+            "pixel_ap": self.tr("pixel AP"),
+        }
+        lines = []
+        for stage, title in (("closed", self.tr("At the start")), ("trained", self.tr("Trained"))):
+            found = [
+                f"{names.get(name, name)} {value:.{DIGITS}f}"
+                for key, value in facts.metrics
+                for name in [key.removeprefix(f"{stage}_")]
+                if name != key
+            ]
+            if found:
+                words = self.tr("{0} on simulated defects").format(" · ".join(found))
+                lines.append((title, words))
+        return lines

@@ -19,7 +19,7 @@ from app.views.log_words import local_time, zone_of
 from app.views.thumbs import DATA
 from app.views.train_words import state_word, translate
 
-HEIGHT, RAIL = 76, 32
+HEIGHT, RAIL = 72, 40
 DOT = 6.0
 
 
@@ -71,7 +71,9 @@ class _Delegate(QStyledItemDelegate):
         place, now = QRectF(option.rect), tokens()
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         if chosen:
-            painter.fillRect(place, QColor(now.selection))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(now.selection))
+            painter.drawRoundedRect(place.adjusted(STEP, STEP, -STEP, -STEP), STEP, STEP)
         ink, quiet = (now.on_selection, now.on_selection) if chosen else (now.text, now.muted)
         last = index.row() == index.model().rowCount() - 1
         _draw_rail(painter, place, facts.state, index.row() == 0, last)
@@ -80,12 +82,12 @@ class _Delegate(QStyledItemDelegate):
             (lineage_of(facts), CAPTION, False, quiet),
             (_made_words(facts), CAPTION, False, quiet),
         )
-        top = place.top() + GAP
+        top = place.top() + GAP + STEP / 2
         for words, size, bold, color in lines:
             painter.setFont(figures(size, bold))
             painter.setPen(QColor(color))
             height = painter.fontMetrics().height() + STEP / 2
-            room = QRectF(place.left() + RAIL, top, place.width() - RAIL - GAP, height)
+            room = QRectF(place.left() + RAIL, top, place.width() - RAIL - GAP - STEP, height)
             text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(room.width()))
             painter.drawText(room, text)
             top += height
@@ -95,7 +97,7 @@ class _Delegate(QStyledItemDelegate):
 def _draw_rail(painter: QPainter, place: QRectF, state: ModelState, first: bool, last: bool) -> None:
     """Draw the line of versions: the active one's dot is filled, a candidate's is not on the line yet."""
     now, x = tokens(), place.left() + RAIL / 2
-    y = place.top() + GAP + DOT + 2
+    y = place.top() + GAP + STEP / 2 + DOT + 2
     painter.setPen(QPen(QColor(now.line), 2))
     if not first:
         painter.drawLine(QPointF(x, place.top()), QPointF(x, y - DOT))

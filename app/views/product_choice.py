@@ -34,6 +34,11 @@ class ProductChoice(QWidget):
         self._box.activated.connect(self._chosen)
         self._new.clicked.connect(self.ask)
 
+    @property
+    def new_button(self) -> QPushButton:
+        """Return what asks for a new product."""
+        return self._new
+
     def ask(self) -> None:
         """Ask for the name of a new product."""
         dialog = QInputDialog(self.window())
@@ -41,6 +46,7 @@ class ProductChoice(QWidget):
         dialog.setLabelText(
             self.tr("Name of the product. It has no model until one is trained and promoted.")
         )
+        dialog.setOkButtonText(self.tr("Add product"))
         dialog.textValueSelected.connect(self._make)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

@@ -8,6 +8,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
+    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -79,6 +80,11 @@ class RetrainCard(QFrame):
         return self._options
 
     @property
+    def minutes(self) -> QDoubleSpinBox:
+        """Return the time to learn; 0 is as usual."""
+        return self._minutes
+
+    @property
     def steps(self) -> QSpinBox:
         """Return the number of steps, which comes before the time to learn."""
         return self._steps
@@ -114,12 +120,12 @@ class RetrainCard(QFrame):
         column.addWidget(self._path)
         row = QHBoxLayout()
         row.setSpacing(GAP)
-        row.addWidget(QLabel(self.tr("Time to learn"), body))
         self._minutes.setAccessibleName(self.tr("Time to learn"))
         self._steps.setAccessibleName(self.tr("Steps to learn"))
         self._minutes.setSingleStep(1.0)
         for editor in (self._minutes, self._steps):
             editor.setFixedWidth(150)
+            row.addWidget(QLabel(editor.accessibleName(), body))
             row.addWidget(editor)
         self._steps.setToolTip(self.tr("A number of steps instead of a time: the same model comes out again"))
         row.addStretch(1)
@@ -135,10 +141,11 @@ class RetrainCard(QFrame):
         self._sentence.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(MARGIN)
+        row.setContentsMargins(MARGIN + STEP, 0, 0, 0)  # the section below brings its own room
         row.addWidget(self._button)
         row.addWidget(self._sentence, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN + STEP, MARGIN, MARGIN, GAP)
+        column.setContentsMargins(0, MARGIN, MARGIN, GAP)
         column.setSpacing(GAP)
         column.addLayout(row)
         column.addWidget(self._options)

@@ -107,10 +107,9 @@ class SayPanel(QFrame):
         """Show the limits that held, the model, and all labels."""
         row = detail.row
         lines = (
-            f"{row.part_id} · {words.local_time(row.at)} {words.zone_of(row.at)}",
-            self.tr("review {0} · fail {1} · pixel {2}").format(
-                *(words.number(value) for value in (row.review_limit, row.fail_limit, detail.limits.pixel))
-            ),
+            row.part_id,
+            f"{words.local_time(row.at)} {words.zone_of(row.at)}",
+            self.tr("pixel limit {0}").format(words.number(detail.limits.pixel)),
             self.tr("recipe v{0} · model {1}").format(row.recipe_version, row.model_id),
             self.tr("regions: {0}").format(len(detail.regions)),
             self.tr("truth: {0}").format(log_facts.truth_word(detail)) if row.truth else "",
@@ -151,6 +150,8 @@ class SayPanel(QFrame):
             button.clicked.connect(partial(self._clicked, label, ""))
             column.addWidget(button)
         self._grid.setSpacing(STEP)
+        for column_at in (0, 1):
+            self._grid.setColumnStretch(column_at, 1)
         column.addLayout(self._grid)
         set_role(self._edit, Role.QUIET)
         self._edit.setMinimumHeight(TARGET)
@@ -239,4 +240,4 @@ def _score(row: LogRow) -> str:
 
 def _line(row: LabelRow) -> str:
     at, said = words.label_line(row)
-    return f"{at}  {said}"
+    return f"{at} {words.zone_of(row.at)}  {said}"

@@ -90,7 +90,6 @@ class ThumbGrid(QListWidget):
         self.setIconSize(QSize(CELL, CELL))
         self.setGridSize(QSize(CELL + 8 * STEP, CELL + 12 * STEP))
         self.setWordWrap(True)
-        self.setUniformItemSizes(True)
         theme().changed.connect(self._recolor)
         self._recolor()
 
@@ -104,6 +103,7 @@ class ThumbGrid(QListWidget):
         now, check = tokens(), (STYLE / "check.svg").as_posix()
         box = f"width: 16px; height: 16px; border: 1px solid {now.line}; border-radius: 4px;"
         self.setStyleSheet(
+            f"QListView {{ padding: {2 * STEP}px 0; }}"
             f"QListView::indicator {{ {box} background: {now.field}; }}"
             f"QListView::indicator:checked {{ background: {now.accent}; image: url({check}); }}"
         )

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from almrr_core.types import SampleRow
 from app.services.samples import Samples
 from app.services.training import Training
-from app.theme import GAP, MARGIN, Role, set_role
+from app.theme import GAP, MARGIN, STEP, Role, set_role
 from app.views.gate_view import GateView
 from app.views.pool_dialog import PoolDialog
 from app.views.promote_dialog import PromoteDialog, TypedDialog
@@ -52,7 +52,7 @@ class TrainDoubt(QFrame):
             row.addWidget(button)
         row.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        column.setContentsMargins(MARGIN + STEP, MARGIN, MARGIN, MARGIN)
         column.setSpacing(MARGIN)
         column.addWidget(self._sentence)
         column.addWidget(self._thumbs)
@@ -61,6 +61,26 @@ class TrainDoubt(QFrame):
         self._on.clicked.connect(self._go_on)
         self._look.clicked.connect(self._open)
         self._stop.clicked.connect(self._refuse)
+
+    @property
+    def sentence(self) -> str:
+        """Return what is doubted."""
+        return self._sentence.text()
+
+    @property
+    def go_on_button(self) -> QPushButton:
+        """Return what trains all the same."""
+        return self._on
+
+    @property
+    def look_button(self) -> QPushButton:
+        """Return what opens the odd normals."""
+        return self._look
+
+    @property
+    def stop_button(self) -> QPushButton:
+        """Return what gives the training up."""
+        return self._stop
 
     def show_doubt(self, doubt: Doubted) -> None:
         """Show what is doubted."""

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +27,7 @@ from app.services.training import Training
 from app.services.training_values import Added, Choice, Counted, Forecast, Phase, PoolContent
 from app.theme import GAP, MARGIN, Icon, Role, Tokens, icon, set_role, theme
 from app.views.capture_dialog import CaptureDialog
+from app.views.current_stack import CurrentStack
 from app.views.empty_state import EmptyState
 from app.views.pool_card import PoolCard
 from app.views.pool_dialog import PoolDialog
@@ -58,7 +58,7 @@ class TrainPage(QWidget):
         self._said = QLabel(self)
         self._retrain, self._progress = RetrainCard(self), TrainingProgress(samples.thumbnails, self)
         self._doubt, self._decision = TrainDoubt(samples, self), TrainDecision(training, samples, self)
-        self._stack, self._whole = QStackedWidget(self), QStackedWidget(self)
+        self._stack, self._whole = CurrentStack(self), CurrentStack(self)
         self._empty = EmptyState(Icon.TRAIN, self)
         self._contents: tuple[PoolContent, ...] = ()
         self._build()
@@ -98,6 +98,16 @@ class TrainPage(QWidget):
         return self._take
 
     @property
+    def product_choice(self) -> ProductChoice:
+        """Return whose pictures are looked at, and the way to a new product."""
+        return self._product
+
+    @property
+    def doubt(self) -> TrainDoubt:
+        """Return the question about odd normals."""
+        return self._doubt
+
+    @property
     def decision(self) -> TrainDecision:
         """Return what is shown when a candidate waits."""
         return self._decision
@@ -127,20 +137,18 @@ class TrainPage(QWidget):
         below.addStretch(1)
         self._idle = idle
         for page in (idle, self._progress, self._doubt, self._decision):
-            self._stack.addWidget(page)
-        for stack in (self._stack, self._whole):
-            stack.setStyleSheet("QStackedWidget { background: transparent; }")
+            self._stack.add(page)
         content = QWidget(self)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         column.addLayout(cards)
         column.addWidget(self._stack, 1)
-        area = QScrollArea(self)
+        area = self._area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setWidget(content)
-        self._whole.addWidget(area)
-        self._whole.addWidget(self._empty)
+        self._whole.add(area)
+        self._whole.add(self._empty)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         outer.setSpacing(GAP)
@@ -192,7 +200,7 @@ class TrainPage(QWidget):
             self._training.ask(self._retrain.choice)
 
     def _product_changed(self, product: str) -> None:
-        self._whole.setCurrentIndex(0 if product else 1)
+        self._whole.show_page(self._area if product else self._empty)
         for widget in (self._folder, self._take):
             widget.setEnabled(bool(product))
         self._empty.say(
@@ -248,7 +256,7 @@ class TrainPage(QWidget):
     def _phase_changed(self, phase: Phase) -> None:
         shown = {Phase.IDLE: self._idle, Phase.DOUBTFUL: self._doubt}
         shown |= dict.fromkeys((Phase.READY, Phase.PROMOTING), self._decision)
-        self._stack.setCurrentWidget(shown.get(phase, self._progress))
+        self._stack.show_page(shown.get(phase, self._progress))
         if phase is Phase.TRAINING:
             self._progress.begin(self.tr("Starting the training; the line goes on…"))
         elif phase is Phase.COMPARING:

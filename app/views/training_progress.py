@@ -125,8 +125,6 @@ class TrainingProgress(QFrame):
         self._numbers.setFont(figures(13))
         self._bar.setTextVisible(False)
         self._plot.setMinimumHeight(120)
-        self._plot.setLabel("bottom", self.tr("step"))
-        self._plot.setLabel("left", self.tr("loss"))
         self._plot.setAccessibleName(self.tr("Loss curves"))
         words, row = QVBoxLayout(), QHBoxLayout()
         words.setSpacing(STEP)
@@ -162,4 +160,5 @@ class TrainingProgress(QFrame):
             f'<span style="color: {color}">{sign}</span> {name}'
             for color, sign, name in zip(colors, signs, self._names, strict=True)
         )
-        self._legend.setText("&nbsp;&nbsp;&nbsp;".join(parts))
+        heading = self.tr("Losses of each step")  # not at the axes: there pyqtgraph writes "x0.001"
+        self._legend.setText("&nbsp;&nbsp;&nbsp;".join((heading, *parts)))

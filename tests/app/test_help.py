@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLineEdit, QListWidget, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from almrr_core.store.tables import metadata
-from app.views.help_page import MANUAL, HelpPage
+from app.views.help_page import MANUAL, PICTURE_WIDTH, PICTURES, HelpPage
 from tests.app.log_material import fill
 
 DATA = (MANUAL / "09-data.md").read_text(encoding="utf-8")
@@ -62,6 +63,41 @@ def test_search_finds_chapters_and_places(page: HelpPage, qtbot: QtBot) -> None:
     assert not text.isVisible()
     field.clear()
     assert text.isVisible()
+
+
+PICTURE = re.compile(r"!\[(.+)\]\((pictures/.+\.webp)\)")
+
+
+def shown_widths(page: HelpPage) -> list[float]:
+    """How wide the chapter's pictures are on the screen."""
+    text = page.findChild(QTextBrowser)
+    found, block = list[float](), text.document().begin()
+    while block.isValid():
+        if "\ufffc" in block.text():
+            text.document().documentLayout().blockBoundingRect(block)  # lays it out
+            found.append(block.layout().lineAt(0).naturalTextWidth())
+        block = block.next()
+    return found
+
+
+def test_the_pictures_of_the_clicks_are_small_files_and_fit_the_page(page: HelpPage, qtbot: QtBot) -> None:
+    text = (MANUAL / "05-retrain.md").read_text(encoding="utf-8")
+    files = [MANUAL / name for _, name in PICTURE.findall(text)]
+    assert len(files) == 7
+    assert set(files) == set(PICTURES.iterdir()), "no picture is missing, none is of no use"
+    sizes = [path.stat().st_size for path in files]
+    assert max(sizes) <= 25_000
+    assert sum(sizes) <= 200_000
+    page.resize(1290, 700)
+    page.open_chapter("05-retrain.md")
+    own = [float(QImage(str(path)).width()) for path in files]
+    assert max(own) <= PICTURE_WIDTH
+    assert shown_widths(page) == own
+    page.resize(900, 700)
+    qtbot.waitUntil(lambda: max(shown_widths(page)) < PICTURE_WIDTH)
+    browser = page.findChild(QTextBrowser)
+    assert max(shown_widths(page)) <= browser.viewport().width()
+    assert browser.horizontalScrollBar().maximum() == 0
 
 
 def test_the_manual_names_every_column_of_the_tables() -> None:

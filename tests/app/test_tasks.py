@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from almrr_core.errors import ErrorCode, StationError
 from almrr_core.types import Notice
 from app.services.faults import Faults
 from app.services.jobs import Jobs
-from app.services.tasks import Tasks
+from app.services.tasks import NICENESS, Tasks
 from app.services.values import Bug
 
 FAULT = StationError(ErrorCode.WRITE_FAILED, "It could not be written.", "Free some space.")
@@ -69,6 +71,37 @@ def test_database_work_is_done_in_order_by_one_thread(tasks: Tasks, qtbot: QtBot
     qtbot.waitUntil(lambda: len(got) == 50)
     assert got == list(range(50))
     assert len(names) == 1
+
+
+def test_the_line_waits_for_no_other_work_and_keeps_its_order(tasks: Tasks, qtbot: QtBot) -> None:
+    go, begun, got = threading.Event(), threading.Semaphore(0), list[int]()
+
+    def held() -> None:
+        begun.release()
+        assert go.wait(60)
+
+    for database in (False, False, False, True):  # both workers and the database's are taken, one waits
+        tasks.run(held, database=database)
+    try:
+        for _ in range(3):
+            assert begun.acquire(timeout=60)
+        for number in range(20):
+            tasks.run(functools.partial(int, number), got.append, line=True)
+        qtbot.waitUntil(lambda: len(got) == 20, timeout=60_000)
+        assert got == list(range(20))
+        assert not begun.acquire(blocking=False)
+    finally:
+        go.set()
+    qtbot.waitUntil(lambda: not tasks.pending)
+
+
+def test_work_for_the_line_runs_on_one_thread_that_is_its_own(tasks: Tasks, qtbot: QtBot) -> None:
+    names = list[str]()
+    for _ in range(20):
+        tasks.run(lambda: threading.current_thread().name, names.append, line=True)
+        tasks.run(lambda: threading.current_thread().name, database=True)
+    qtbot.waitUntil(lambda: len(names) == 20 and not tasks.pending)
+    assert len(set(names)) == 1 and names[0].startswith("line")
 
 
 def test_a_fault_goes_to_who_asked_else_to_the_notices(tasks: Tasks, faults: Faults, qtbot: QtBot) -> None:
@@ -158,3 +191,18 @@ def test_uncaught_exceptions_of_every_kind_are_bugs(faults: Faults, qtbot: QtBot
     finally:
         faults.remove_excepthook()
     assert {bug.text for bug in found} == {"ZeroDivisionError: a bug"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread's priority")
+def test_heavy_work_gives_way_and_short_work_does_not(tasks: Tasks, qtbot: QtBot) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    here, heavy, short = niceness(), list[int](), list[int]()
+    tasks.run(niceness, heavy.append, heavy=True)
+    tasks.run(niceness, short.append)
+    tasks.run(niceness, short.append, database=True)
+    tasks.run(niceness, short.append, line=True)
+    qtbot.waitUntil(lambda: not tasks.pending)
+    assert heavy == [max(here, NICENESS)]
+    assert short == [here] * 3

@@ -7,10 +7,13 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from almrr_core.lifecycle.process import thread_cap
 from almrr_core.settings import load_settings, save_settings
 from almrr_core.store.store import Store
 from almrr_core.types import Action, Pool, Shown
@@ -149,12 +152,42 @@ def test_a_stopped_and_a_killed_training_leave_nothing(
     assert station_of(program).running
 
 
-def test_closing_ends_the_training(start: Start, qtbot: QtBot, data_dir: Path, tmp_path: Path) -> None:
+def ask_to_close(program: Program) -> QMessageBox:
+    program.window.close()
+    assert program.window.isVisible()
+    return found(program.window, QMessageBox)
+
+
+def answer(box: QMessageBox, role: QMessageBox.ButtonRole) -> None:
+    next(one for one in box.buttons() if box.buttonRole(one) is role).click()
+
+
+def test_closing_asks_and_ends_the_training(
+    start: Start, qtbot: QtBot, data_dir: Path, tmp_path: Path
+) -> None:
     program = start(demo=True)
     wait_for_product(program, qtbot)
-    page = add_normals(program, qtbot, tmp_path / "normals", 40)
+    page, training = add_normals(program, qtbot, tmp_path / "normals", 40), school_of(program).training
     press_retrain(program, qtbot, page)
-    close(program, qtbot)
+    wait(qtbot, lambda: training.trainer.pid is not None)
+    pid = training.trainer.pid
+    assert pid is not None
+    environment = psutil.Process(pid).environ()
+    assert environment["OMP_NUM_THREADS"] == str(thread_cap(line_runs=True))
+    assert environment["OMP_WAIT_POLICY"] == os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    box = ask_to_close(program)
+    assert box.text() == "The line and a training are running. Stop both and close?"
+    assert "the active model stays as it is" in box.informativeText()
+    answer(box, QMessageBox.ButtonRole.RejectRole)
+    station_of(program).stop()
+    wait(qtbot, lambda: not station_of(program).active)
+    assert training.phase is Phase.TRAINING
+    box = ask_to_close(program)
+    assert box.text() == "A training is running. Close and cancel it?"
+    answer(box, QMessageBox.ButtonRole.AcceptRole)
+    wait(qtbot, lambda: program.window.over)
+    program.end()
+    assert not psutil.pid_exists(pid)
     assert models_of(data_dir) == ["M-0001"]
     again = start()
     wait(qtbot, lambda: bool(school_of(again).models.facts))

@@ -78,10 +78,10 @@ def wait_for_phase(program: Program, qtbot: QtBot, *phases: Phase) -> None:
     wait(qtbot, lambda: school_of(program).training.phase in phases)
 
 
-def add_normals(program: Program, qtbot: QtBot, folder: Path, count: int, first: int = 0) -> TrainPage:
-    """Add normals by the page, and wait until it knows what Retrain would do."""
+def add_normals(program: Program, qtbot: QtBot, folder: Path, count: int, others: int = 0) -> TrainPage:
+    """Add normals by the page, with `others` that lie in the folder; wait for what Retrain would do."""
     page = train_page(program)
-    page.add_folder(str(folder_of_normals(folder, count, first)))
-    wait(qtbot, lambda: f"{count} pictures were added" in page.said)
+    page.add_folder(str(folder_of_normals(folder, count)))
+    wait(qtbot, lambda: f"{count + others} pictures were added" in page.said)
     wait(qtbot, page.retrain_card.button.isEnabled)
     return page
