@@ -2,8 +2,9 @@
 
     python -m app --screenshots DIR [--bundle DIR]
 
-The demo line runs in a temporary folder, with more defects than usual. Works without a screen. The README's
-(resources/images) are those of the smaller size.
+The demo line runs in a temporary folder, with more defects than usual. Works without a screen. Beside every
+picture of the larger size there is a sheet of them all. The README's (resources/images) are the pictures of the
+smaller size and the sheets.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import itertools
 import os
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, QTimer
-from PySide6.QtGui import QCursor, QImage
+from PySide6.QtGui import QCursor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QTableView
 
 from almrr_core.files import write_atomic
@@ -45,7 +46,8 @@ PARTS = 40  # of the demo line before the first picture of it
 SETTLE, BLINK = 700, 100  # ms for a page to fetch and draw what it shows; for a part that must not pass
 PATIENCE = 600_000  # ms
 DEFECTS = 0.25
-QUALITY = 75  # of a WebP picture
+QUALITY = 25  # of a WebP picture: words stay sharp, and the repository small
+COLUMNS, CELL, GAP = 3, (640, 360), 8  # of a sheet; the cells' size and distance in pixels
 
 Look = tuple[tuple[int, int], ThemeName]
 
@@ -81,6 +83,7 @@ class _Session(QObject):
         self._application, self._program, self._target = application, program, target
         self._steps: deque[Callable[[], None]] = deque()
         self.complete = False
+        self._sheets = defaultdict[ThemeName, list[QImage]](list)
         self._wanted = 0  # parts to wait for; 0: none
         self._pending: Callable[[], None] | None = None  # a picture that waits for a FAIL
         self._opening = QTimer(self)
@@ -167,12 +170,30 @@ class _Session(QObject):
         size, theme = look
         picture = self._program.window.grab().toImage()
         wide = "" if size == SIZES[0] else f"-{size[0]}"
+        if wide:
+            self._sheets[theme].append(picture.scaled(*CELL, mode=Qt.TransformationMode.SmoothTransformation))
         write_atomic(self._target / f"{page or 'welcome'}-{theme}{wide}.webp", _webp(picture))
         self._next()
 
     def _finish(self) -> None:
+        for theme, pictures in self._sheets.items():
+            write_atomic(self._target / f"sheet-{theme}-{SIZES[1][0]}.webp", _webp(_sheet(pictures)))
         self.complete = True
         self._station.close()
+
+
+def _sheet(pictures: Sequence[QImage]) -> QImage:
+    """Return the pictures, all of CELL's size, row after row."""
+    width, height = CELL[0] + GAP, CELL[1] + GAP
+    rows = -(-len(pictures) // COLUMNS)
+    sheet = QImage(COLUMNS * width + GAP, rows * height + GAP, QImage.Format.Format_RGB32)
+    sheet.fill(Qt.GlobalColor.gray)
+    painter = QPainter(sheet)
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, COLUMNS)
+        painter.drawImage(GAP + column * width, GAP + row * height, picture)
+    painter.end()
+    return sheet
 
 
 def _webp(picture: QImage) -> bytes:

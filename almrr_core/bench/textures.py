@@ -26,7 +26,7 @@ from almrr_core.files import write_atomic
 
 CELL, GAP, LABEL, COLUMNS = 112, 6, 15, 6  # the contact sheet: pixels, and cells of two pictures in a row
 PAPER, INK = 255, 40  # gray levels
-QUALITY = 80  # of a JPEG sheet: under 400 kB
+QUALITY = 60  # of a WebP or JPEG sheet: under 250 kB
 SURFACES = {  # what each defect is shown on
     "scratch": "brushed",
     "hole": "weave",
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="per line")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="write all families and defects as .jpg or .png"
+        "--sheet", type=Path, metavar="FILE", help="write all families and defects as .webp, .jpg or .png"
     )
     args = parser.parse_args()
     if args.sheet:
@@ -78,7 +78,9 @@ def _planted(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _options(path: Path) -> list[int]:
-    return [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    kinds = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}
+    kind = kinds.get(path.suffix.lower())
+    return [] if kind is None else [kind, QUALITY]
 
 
 def _rate(work: Callable[[], Tensor], seconds: float) -> float:
