@@ -45,9 +45,10 @@ def _own_output() -> TextIO:
 
 
 def _be_polite() -> None:
-    if hasattr(os, "nice"):  # on Windows whoever starts it sets the priority
+    if hasattr(os, "setpriority"):  # on Windows whoever starts it sets the priority
+        own = os.getpriority(os.PRIO_PROCESS, 0)  # perhaps that of a thread which gives way already
         with suppress(OSError):
-            os.nice(NICENESS)
+            os.setpriority(os.PRIO_PROCESS, 0, max(own, NICENESS))
 
 
 def _end_with_starter() -> None:

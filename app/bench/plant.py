@@ -4,8 +4,8 @@ A new product's first model is trained on 120 of the normals of DATA (MVTec layo
 line, are marked good in Review by the keyboard, and Retrain is pressed while the line runs on. Then both models
 are measured on DATA/test and the line's latency from its log (`almrr_core.bench.plant`).
 
-Each step that is done is kept in STATION/story.json: the same command with the same `--station` goes on from
-there. Without `--station` the folder goes when all is done, and stays when something fails.
+Each step is kept in STATION/story.json: the same command with the same `--station` goes on after the last one.
+Without `--station` the folder goes when all is done, and stays when something fails.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=FIRST, help="normals of the first model")
     parser.add_argument("--more", type=int, default=MORE, help="normals that go through the line")
     parser.add_argument("--first-minutes", type=float, default=10.0)
-    parser.add_argument(
-        "--minutes", type=float, default=0.0, help="of the retrain (0: as the button does it)"
-    )
+    parser.add_argument("--minutes", type=float, default=0.0, help="of the retrain (0: the button's own)")
     parser.add_argument("--steps", type=int, default=0, help="of both trainings instead, to try it")
     parser.add_argument("--rate", type=float, default=2.0, help="pictures/s of the line")
     parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap")
@@ -107,7 +105,7 @@ class Plant:
     def run(self) -> None:
         """Do all steps, or those that are left."""
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-        if "lost" in self._story:
+        if "lost" in self._story:  # all that is left is to measure
             return
         self._prepare()
         with running_program(self._station, Options(self._station)) as program:
@@ -147,8 +145,6 @@ class Plant:
     def _say(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)
 
-    # The steps
-
     def _first(self, program: Program) -> None:
         """Make the product and its first model, and promote it."""
         page = _page(program)
@@ -166,9 +162,12 @@ class Plant:
 
     def _feed(self, program: Program) -> None:
         """Let the line inspect the other normals once."""
-        began, station = _now(), program.station
-        assert station is not None
+        station = program.station
+        assert station is not None and program.store is not None
+        fed = program.store.count(LogFilter(product=PRODUCT))
+        assert not fed, "the line was interrupted while it was fed: begin anew with another --station"
         _start_line(program)
+        began = _now()
         program.window.go(Page.TRAIN)  # the same page as while it trains
         due = self._options.more / self._options.rate
         until(lambda: station.status.recorded >= self._options.more, due + PATIENCE)

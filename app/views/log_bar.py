@@ -134,16 +134,19 @@ class LogBar(QWidget):
     def _started(self, target: Path) -> None:
         self.say(self.tr("Writing {0}…").format(target))
         self._show_file.hide()
+        self._hide.hide()
         self._stop.show()
 
     def _failed(self, error: StationError) -> None:
         self._stop.hide()
+        self._hide.show()
         self.say(str(error))
 
     def _exported(self, exported: Exported) -> None:
         self._target = exported.target.parent
         self._show_file.show()
         self._stop.hide()
+        self._hide.show()
         self.exported.emit(exported)
 
     def _open(self) -> None:

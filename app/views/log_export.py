@@ -63,7 +63,7 @@ class ExportMenu(QToolButton):
     def __init__(self, exports: Exports, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._exports, self._folder = exports, folder
-        self._wanted, self._rows = LogFilter(), 0
+        self._wanted, self._rows, self._writing = LogFilter(), 0, False
         self.setText(self.tr("Export"))
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setStyleSheet("QToolButton { padding-right: 22px; }")  # room for the arrow
@@ -92,18 +92,23 @@ class ExportMenu(QToolButton):
         self._zip.setToolTip(
             self.tr("The same table, and every picture with its score map that is still kept")
         )
-        for action in (self._csv, self._zip):
-            action.setEnabled(rows > 0)
+        self._enable()
 
     def export(self, target: Path) -> None:
-        """Write what the filter shows to `target`, a .zip with pictures, else CSV."""
+        """Write what the filter shows to `target`, a .zip with pictures, else CSV; one export at a time."""
+        self._writing = True
+        self._enable()
         self.started.emit(target)
         write = self._exports.export_zip if target.suffix.lower() == ".zip" else self._exports.export_csv
         write(self._wanted, target, partial(self._written, target), self._failed)
 
     def stop(self) -> None:
-        """End the last export without a file."""
+        """End the export without a file."""
         self._exports.stop_export()
+
+    def _enable(self) -> None:
+        for action in (self._csv, self._zip):
+            action.setEnabled(self._rows > 0 and not self._writing)
 
     def _action(self, menu: QMenu, slot: Callable[[], None]) -> QAction:
         action = QAction(menu)
@@ -132,9 +137,13 @@ class ExportMenu(QToolButton):
         self.export(Path(path))
 
     def _written(self, target: Path, rows: int) -> None:
+        self._writing = False
+        self._enable()
         self.exported.emit(Exported(target, rows))
 
     def _failed(self, error: StationError) -> None:
+        self._writing = False
+        self._enable()
         self.failed.emit(error)
 
     def _open_folder(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import subprocess
 import sys
@@ -150,6 +151,23 @@ def test_layout_of_memory_does_not_matter(path: ScanPath, seed: int) -> None:
     turned = [t.mT.contiguous().mT if t is not None and t.dim() > 1 else t for t in given]
     for a, b in zip(run(path, turned, True), run(path, given, True), strict=True):
         assert difference(a, b) <= 1e-6, f"seed {seed}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread's priority")
+@pytest.mark.skipif(ScanPath.NUMBA not in FAST, reason="numba is not installed")
+def test_a_thread_that_gives_way_lends_its_workers_to_no_other() -> None:
+    from almrr_core.models.scan.numba_cpu import _Pool
+
+    pool, own = _Pool(), os.getpriority(os.PRIO_PROCESS, 0)
+
+    def niceness_of_workers(niceness: int) -> int:
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)  # of this thread alone
+        return pool.get().submit(os.getpriority, os.PRIO_PROCESS, 0).result()
+
+    lower = min(own + 3, 19)
+    for niceness in (lower, own, lower):
+        with ThreadPoolExecutor(1) as caller:
+            assert caller.submit(niceness_of_workers, niceness).result() == niceness
 
 
 @pytest.mark.parametrize("path", FAST)

@@ -126,23 +126,27 @@ def _items(u: Tensor) -> int:
 
 
 class _Pool:
-    """Worker threads, made at first use, and made anew in a forked child, where threads do not live on."""
+    """Worker threads, made at first use, and made anew in a forked child, where threads do not live on.
+
+    On Linux a thread keeps the niceness of the one that made it: callers of another one get other workers.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
+        self._forget()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._executor = None
+        self._executors: dict[int, ThreadPoolExecutor] = {}
 
     def get(self) -> ThreadPoolExecutor:
+        niceness = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
         with self._lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="scan")
-            return self._executor
+            if niceness not in self._executors:
+                workers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="scan")
+                self._executors[niceness] = workers
+            return self._executors[niceness]
 
 
 _pool = _Pool()
