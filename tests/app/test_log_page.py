@@ -247,7 +247,8 @@ def test_an_export_can_be_stopped_and_a_failed_one_says_why(
     (tmp_path / "out").mkdir()
     menu.export(tmp_path / "out" / "log.zip")
     qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
-    stop, offered = button(page, "Stop the export"), [one for one in menu.menu().actions() if ": " in one.text()]
+    stop = button(page, "Stop the export")
+    offered = [one for one in menu.menu().actions() if ": " in one.text()]
     assert len(offered) == 2 and not any(one.isEnabled() for one in offered)
     qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "The export was stopped" in texts(page), timeout=PATIENCE)
