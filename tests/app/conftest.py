@@ -23,6 +23,7 @@ from almrr_core.settings import (
     SourceKind,
     SourceSettings,
     ThemeName,
+    load_settings,
     save_settings,
 )
 from app.compose import Program, make_application
@@ -131,3 +132,12 @@ def close(program: Program, qtbot: QtBot) -> None:
             program.station.close(True)
         qtbot.waitUntil(lambda: program.window.over, timeout=PATIENCE)
     program.end()
+
+
+@pytest.fixture
+def slow_line(data_dir: Path) -> None:
+    """A demo line that leaves the processor to the training."""
+    before, _ = load_settings(data_dir)
+    source = before.sources[0]
+    simulated = replace(source.simulated, speed=2.0)
+    save_settings(data_dir, replace(before, sources=(replace(source, simulated=simulated),)))

@@ -10,14 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from almrr_core.types import (
     Action,
-    Frame,
     Notice,
-    PartId,
-    PartRequest,
     Recipe,
     Record,
     Shown,
-    Verdict,
 )
 from app.compose import Program
 from app.services.training_values import ModelState
@@ -26,6 +22,7 @@ from app.views.models_page import ModelsPage
 from app.views.promote_dialog import PromoteDialog, TypedDialog
 from tests.app.conftest import Start
 from tests.app.training_material import found, models_page, school_of, station_of, wait, wait_for_product
+from tests.core.parts import plain_record
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -138,24 +135,7 @@ def test_a_file_that_is_no_model_is_a_sentence(start: Start, qtbot: QtBot, tmp_p
 
 def passed(recipe: Recipe, number: int, score: float) -> Record:
     at = recipe.created_at + timedelta(seconds=number + 1)
-    return Record(
-        request=PartRequest(PartId(f"D-{number}"), at, 1),
-        frame=Frame(None, at, 2, "camera"),
-        verdict=Verdict.PASS,
-        score=score,
-        score_map=None,
-        model_map=None,
-        regions=(),
-        recipe=recipe,
-        model_hash="00" * 32,
-        station_id="station-1",
-        line_id="line-1",
-        view="top",
-        decided_at=at,
-        output_at=None,
-        inspect_ms=1.0,
-        latency_ms=1.0,
-    )
+    return plain_record(recipe, f"D-{number}", at, score=score)
 
 
 def test_a_drift_of_good_parts_is_a_notice_and_a_chart(start: Start, qtbot: QtBot) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +13,6 @@ from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from almrr_core.lifecycle.process import thread_cap
-from almrr_core.settings import load_settings, save_settings
 from almrr_core.store.store import Store
 from almrr_core.types import Action, Pool, Shown
 from app.compose import Program
@@ -35,18 +33,10 @@ from tests.app.training_material import (
     wait_for_product,
 )
 
-pytestmark = pytest.mark.timeout(900)  # real trainings, on machines that may be busy
+# real trainings, on machines that may be busy
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("slow_line")]
 LEFT = Qt.MouseButton.LeftButton
 STEPS = 2
-
-
-@pytest.fixture(autouse=True)
-def slow_line(data_dir: Path) -> None:
-    """A demo line that leaves the processor to the training."""
-    before, _ = load_settings(data_dir)
-    source = before.sources[0]
-    simulated = replace(source.simulated, speed=2.0)
-    save_settings(data_dir, replace(before, sources=(replace(source, simulated=simulated),)))
 
 
 def press_retrain(program: Program, qtbot: QtBot, page: TrainPage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from pytestqt.qtbot import QtBot
 
 from almrr_core.imaging import write_png
 from almrr_core.lifecycle.pools import content_hash, pool_of
-from almrr_core.settings import load_settings, save_settings
 from almrr_core.types import Action, Picture, Pool
 from app.compose import Program
 from app.services.training_values import ModelState, Phase
@@ -33,18 +31,10 @@ from tests.app.training_material import (
     wait_for_product,
 )
 
-pytestmark = pytest.mark.timeout(900)  # real trainings, on machines that may be busy
+# real trainings, on machines that may be busy
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("slow_line")]
 LEFT = Qt.MouseButton.LeftButton
 SIDE = 128
-
-
-@pytest.fixture(autouse=True)
-def slow_line(data_dir: Path) -> None:
-    """A demo line that leaves the processor to the training."""
-    before, _ = load_settings(data_dir)
-    source = before.sources[0]
-    simulated = replace(source.simulated, speed=2.0)
-    save_settings(data_dir, replace(before, sources=(replace(source, simulated=simulated),)))
 
 
 def odd_normals(wanted: int) -> list[Picture]:
