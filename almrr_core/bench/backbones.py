@@ -5,21 +5,25 @@
 FILE keeps every finished run: called again, only the missing ones are made. At the end (with --seeds 0 at
 once) the table of FILE is printed as Markdown. On a machine that is not idle give `--steps` instead of
 `--minutes`, as many as the minutes allow when it is (`almrr_core.train.bench` has the pace): every row costs
-the same per step, so the comparison is the same, and it may be paused.
+the same per step, so the comparison is the same, and it may be paused. With steps `--jobs 2` makes two runs at
+a time, of one thread each on two cores: together they are done sooner.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from almrr_core.files import read_json, write_json
@@ -58,18 +62,22 @@ def main() -> int:
     results = read_json(options.out) if options.out.exists() else {}
     # the seed outermost: after a third of the time every cell of the table has a figure
     runs = [Run(row, data, seed) for seed in range(options.seeds) for data in SETS for row in ROWS]
-    failed = 0
-    for run in runs:
-        if run.key in results:
-            continue
+    writing = Lock()
+
+    def make(run: Run) -> int:
         print(f"{time.strftime('%H:%M:%S')} {run.key}", flush=True)
         try:
-            results[run.key] = _measure(run, options)
+            made = _measure(run, options)
         except subprocess.CalledProcessError as error:
-            print(f"  failed with exit code {error.returncode}; it will be tried again next time", flush=True)
-            failed = 1
-            continue
-        write_json(options.out, results)
+            print(f"{run.key} failed with exit code {error.returncode}; call again to retry", flush=True)
+            return 1
+        with writing:
+            results[run.key] = made
+            write_json(options.out, results)
+        return 0
+
+    with ThreadPoolExecutor(options.jobs) as jobs:
+        failed = max(jobs.map(make, [run for run in runs if run.key not in results]), default=0)
     for line in table(results):
         print(line)
     return failed
@@ -81,6 +89,7 @@ def _options() -> argparse.Namespace:
     budget.add_argument("--minutes", type=float, default=8.0, help="of training, the same for every run")
     budget.add_argument("--steps", type=int, help="of training instead of minutes, the same for every run")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores (1)")
     parser.add_argument("--data", type=Path, required=True, help=f"folder with {' and '.join(SETS)}")
     parser.add_argument("--weights", type=Path, required=True, help="ImageNet weights, or a folder with them")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the finished runs")
@@ -100,17 +109,19 @@ def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
             ["--minutes", str(options.minutes)] if options.steps is None else ["--steps", str(options.steps)]
         )
         words += [*budget, "--seed", str(run.seed), "--pack-backbone"]
-        made = _almrr(folder, "train", data, "--out", bundle, *SETS[run.data], *words)
-        found = _almrr(folder, "evaluate", bundle, data)
+        threads = max(1, (os.cpu_count() or 1) // options.jobs)
+        made = _almrr(folder, threads, "train", data, "--out", bundle, *SETS[run.data], *words)
+        found = _almrr(folder, threads, "evaluate", bundle, data)
     kept = ("backbone", "backbone_hash", "steps", "seconds", "trained", "metrics")
     return {name: made[name] for name in kept} | {"test": found}
 
 
-def _almrr(folder: str, *words: str) -> dict[str, Any]:
-    """Run one command of the program and return what its --json says."""
+def _almrr(folder: str, threads: int, *words: str) -> dict[str, Any]:
+    """Run one command of the program with so many OpenMP threads and return what its --json says."""
     result = Path(folder) / "result.json"
     command = [sys.executable, "-m", "almrr_core.cli", *words, "--json", str(result)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    ours = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours)
     value: dict[str, Any] = json.loads(result.read_text("utf-8"))
     return value
 

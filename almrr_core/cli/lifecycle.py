@@ -160,6 +160,7 @@ def _wish(product: str, options: Options) -> Any:
         options.device,
         options.batch,
         options.seed,
+        shade=options.shade,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def _add_train(commands: Commands) -> None:
     add("--backbone", choices=BACKBONES, help=text)
     add("--weights", type=Path, metavar="FILE|DIR", help="the backbone's weights, or a folder with them")
     add("--random-backbone", action="store_true", help="no weights: random features, far weaker")
+    text = "judge brightness and colour too, or not (default: with texture18, which hardly sees them)"
+    add("--shade", action=BooleanOptionalAction, help=text)
     add("--pack-backbone", action="store_true", help="store the backbone in the bundle")
     add("--textures", type=Path, metavar="DIR", help="pictures of textures for simulated anomalies")
     _add_geometry(add)

@@ -57,6 +57,7 @@ def _job(options: Options) -> TrainJob:
         seed=options.seed,
         resume=options.resume,
         pack_backbone=options.pack_backbone,
+        shade=options.shade,
     )
 
 

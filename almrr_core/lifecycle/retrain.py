@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from almrr_core.data.samples import Sample
+from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import write_failed, write_json
 from almrr_core.lifecycle.checks import Warned, check, normals_of
 from almrr_core.lifecycle.places import bundle_of, model_folder, partial_folder
@@ -41,8 +42,10 @@ class Mode(StrEnum):
 class Wish:
     """What a person asks for. The budget is `minutes` or `steps`; neither: the mode's own.
 
-    `parent` names another bundle to go on from, in QUICK mode. `geometry` counts only where the product has no
-    recipe yet. `backbone_seed` asks for a random backbone, for a first model without weights (tests).
+    `parent` names another bundle to go on from, in QUICK mode. `shade`: judge brightness and colour too; None:
+    as the model before, which QUICK always does, and a first one as `TrainJob` says. `geometry` counts only
+    where the product has no recipe yet. `backbone_seed` asks for a random backbone, for a first model without
+    weights (tests).
     """
 
     product: str
@@ -57,6 +60,7 @@ class Wish:
     backbone_seed: int | None = None
     weights: Path | None = None
     textures: Path | None = None
+    shade: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,10 @@ def plan(store: Store, wish: Wish) -> Plan:
     )
     card = _card(bundle)
     if card is None:
-        job = replace(job, backbone_seed=wish.backbone_seed)
+        job = replace(job, backbone_seed=wish.backbone_seed, shade=wish.shade)
     else:
         job = replace(job, profile=card.profile, form=card.form, backbone=card.backbone)
-        job = replace(job, parent=bundle, warm=wish.mode is Mode.QUICK)
+        job = replace(job, parent=bundle, warm=wish.mode is Mode.QUICK, shade=_shade(wish, card))
     seconds = _estimate(job, card)
     parent = active.model_id if active and wish.parent is None else None
     return Plan(wish, ModelId(target.name), parent, job, target, seconds, warnings)
@@ -122,6 +126,19 @@ def _minutes(wish: Wish, bundle: Path | None) -> float | None:
     if wish.minutes is not None or wish.steps is not None:
         return wish.minutes
     return QUICK_MINUTES if wish.mode is Mode.QUICK and bundle is not None else FULL_MINUTES
+
+
+def _shade(wish: Wish, before: Card) -> bool:
+    """Return whether the new model judges brightness and colour too; raises BAD_ARGUMENT in QUICK mode."""
+    if wish.shade is None or wish.shade is before.shade:
+        return before.shade
+    if wish.mode is Mode.QUICK:
+        raise StationError(
+            ErrorCode.BAD_ARGUMENT,
+            "A quick training cannot change whether the model judges brightness and colour.",
+            "Train anew in full, or leave that as it is.",
+        )
+    return wish.shade
 
 
 def _card(bundle: Path | None) -> Card | None:

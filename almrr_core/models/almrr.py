@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.aggregation import POOL, Aggregation
-from almrr_core.models.backbone import Backbone
+from almrr_core.models.backbone import SHADE, Backbone
 from almrr_core.models.closed_form import ClosedForm
 from almrr_core.models.reconstruction import Reconstruction
 from almrr_core.models.refinement import Refinement
@@ -89,11 +89,12 @@ class Almrr(nn.Module):
         self.form, self.widths, self.input_size = form, widths, input_size
         self.backbone = backbone
         channels = backbone.channels
-        heights = tuple(input_size >> (stage + 1) for stage in backbone.stages)
+        heights = tuple(input_size // stride for stride in backbone.strides)
         self.aggregation = Aggregation(input_size, heights)
         self.parts, inputs = channels, 2
         if form is Form.HYBRID:
-            self.closed_form = ClosedForm(channels, heights, self.aggregation)
+            shade = backbone.stages[0] == SHADE
+            self.closed_form = ClosedForm(channels, heights, self.aggregation, shade)
             self.register_buffer("gain", torch.zeros(()))  # of the level, see `balance`
             self.parts = self.closed_form.codes
             self.feature_maps = nn.Conv2d(sum(self.parts), widths.feature_maps, 1)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -20,6 +21,7 @@ from almrr_core.errors import ErrorCode, StationError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pictures in 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LAST_STAGE = 4
+SHADE, SHADE_STRIDE = 0, 8  # stage 0 is the picture itself, averaged over squares of so many pixels
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[str, str], ...]
@@ -116,10 +118,11 @@ class PreActBottleneck(_Block):
 
 
 class Backbone(nn.Module):
-    """A frozen ResNet cut off after the last used stage; `channels` are those of `stages`, in order.
+    """A frozen ResNet cut off after the last used stage; `channels` and `strides` follow `stages` in order.
 
-    Frozen means: always in eval mode (`train()` is without effect) and no parameter asks for a gradient;
-    gradients still flow to the input where that asks for one.
+    Stage SHADE is no stage of the network but the picture's own colour, which the others, trained to see
+    past the lighting, hardly know. Frozen means: always in eval mode (`train()` is without effect) and no
+    parameter asks for a gradient; gradients still flow to the input where that asks for one.
     """
 
     folds: ClassVar[Pairs] = (("conv1", "bn1"),)
@@ -130,7 +133,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = name
         self.stages = stages
-        self.channels = tuple(64 * 2 ** (k - 1) * block.expansion for k in stages)
+        self.channels = tuple(64 * 2 ** (k - 1) * block.expansion if k else 3 for k in stages)
+        self.strides = tuple(2 ** (k + 1) if k else SHADE_STRIDE for k in stages)
         # not in the state: a weight file holds torchvision's names and nothing else
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
@@ -157,12 +161,12 @@ class Backbone(nn.Module):
         return x
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map (B, 3, H, W) float RGB in 0..1 to one (B, C_k, H / 2^(k+1), W / 2^(k+1)) per used stage k.
+        """Map (B, 3, H, W) float RGB in 0..1 to one (B, C_k, H / stride_k, W / stride_k) per used stage k.
 
         All values are ≥ 0 (after a ReLU); sides that do not divide are rounded up.
         """
         x = self.maxpool(torch.relu_(self.bn1(self.conv1(self.normalised(images)))))  # (B, 64, H/4, W/4)
-        outputs = []
+        outputs = [F.avg_pool2d(images, SHADE_STRIDE, ceil_mode=True)] if SHADE in self.stages else []
         for k in range(1, self.stages[-1] + 1):
             x = self.get_submodule(f"layer{k}")(x)
             if k in self.stages:
@@ -207,14 +211,20 @@ _KINDS: dict[str, tuple[type[Backbone], type[_Block], Ints]] = {
 BACKBONES = tuple(_KINDS)
 
 
+def stages_exist(stages: Ints) -> bool:
+    """Return whether a backbone can have these stages, in this order."""
+    in_order = stages == tuple(sorted(set(stages)))
+    return any(stages) and in_order and set(stages) <= set(range(LAST_STAGE + 1))
+
+
 def build_backbone(name: str, stages: Iterable[int] = (1, 2, 3), seed: int = 0) -> Backbone:
     """Return a frozen backbone with random weights (Kaiming, as torchvision's) that `seed` alone decides.
 
-    `name` is one of `BACKBONES`, `stages` any non-empty subset of 1..4. torch's global generator is left as
-    it was. Raises BAD_ARGUMENT.
+    `name` is one of `BACKBONES`, `stages` any non-empty subset of 1..4, perhaps with SHADE. torch's global
+    generator is left as it was. Raises BAD_ARGUMENT.
     """
     used = tuple(sorted(set(stages)))
-    if name not in _KINDS or not used or not set(used) <= set(range(1, LAST_STAGE + 1)):
+    if name not in _KINDS or not stages_exist(used):
         raise StationError(
             ErrorCode.BAD_ARGUMENT,
             f"There is no backbone {name!r} with stages {list(used)}.",
@@ -228,6 +238,16 @@ def build_backbone(name: str, stages: Iterable[int] = (1, 2, 3), seed: int = 0) 
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
     return backbone.requires_grad_(False).eval()
+
+
+def restaged(backbone: Backbone, stages: Ints) -> Backbone:
+    """Return a twin with the same weights that shows other stages, as deep as `backbone` goes.
+
+    SHADE alone may come or go: it has no weights. Raises BAD_ARGUMENT as `build_backbone`.
+    """
+    twin = build_backbone(backbone.name, stages)
+    twin.load_state_dict(backbone.state_dict())
+    return twin
 
 
 def folded(backbone: Backbone) -> Backbone:

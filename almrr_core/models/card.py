@@ -16,7 +16,7 @@ from typing import Any
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.judge import Calibration
 from almrr_core.models.almrr import Form, Profile, Widths
-from almrr_core.models.backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, LAST_STAGE
+from almrr_core.models.backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, SHADE, stages_exist
 from almrr_core.types import Geometry, Limits
 
 FORMAT = 1
@@ -60,6 +60,11 @@ class Card:
     created: str
     files: dict[str, str] = dataclasses.field(default_factory=dict)
     seal: str = ""
+
+    @property
+    def shade(self) -> bool:
+        """Return whether the model judges brightness and colour too."""
+        return SHADE in self.stages
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON types only; `from_json` gives an equal value back."""
@@ -127,9 +132,7 @@ def _check_values(card: Card) -> None:
     checks = {
         "format": card.format == FORMAT,
         "backbone": card.backbone in BACKBONES,
-        "stages": bool(card.stages)
-        and list(card.stages) == sorted(set(card.stages))
-        and set(card.stages) <= set(range(1, LAST_STAGE + 1)),
+        "stages": stages_exist(card.stages),
         "mean and std": (card.mean, card.std) == (IMAGENET_MEAN, IMAGENET_STD),
         "widths": all(1 <= width <= MOST_WIDTH for width in widths) and 1 <= w.depth <= MOST_DEPTH,
         "input_size": LEAST_SIDE <= card.geometry.input_size <= MOST_SIDE,

@@ -37,6 +37,8 @@ CODES = (32, 48, 64)  # leading whitened channels per stage that the reconstruct
 # Global models: stage counted from the last, leading whitened channels, side it is pooled to, components.
 # More of each fit better but store more; the last one gives the level.
 GLOBALS = ((-2, 32, 8, 64), (-1, 64, 8, 64), (-1, 256, 4, 96))
+# Side and components for the picture's own colour, where that is the first stage: a tone is faint and wide.
+SHADE_GLOBALS = ((16, 16), (8, 8))
 HIGHEST_LEVEL = 3.0  # standard deviations of normal pictures
 STEP = 32  # pictures at a time
 
@@ -137,6 +139,31 @@ class GlobalResidual(nn.Module):
         return centre, basis
 
 
+class ShadeResidual(GlobalResidual):
+    """The residual of the picture's own colour, (B, 3, h, h) → (B, 1, s, s): of its differences to its mean.
+
+    How bright a picture is as a whole says little, and varies much more than what a patch of another tone adds;
+    so the differences are whitened by themselves, at the size at which they are compared.
+    """
+
+    def __init__(self, side: int, components: int) -> None:
+        super().__init__(3, side, components)
+        self.whitening = Whitening(3)
+
+    def fit(self, codes: Tensor, folds: Tensor) -> None:
+        """Fit whitening and components to normal colours (N, 3, h, h) of folds (N,)."""
+        self.whitening.fit(self._differences(codes))
+        super().fit(codes, folds)
+
+    def _rows(self, codes: Tensor) -> Tensor:
+        rows: Tensor = self.whitening(self._differences(codes)).flatten(1)
+        return rows
+
+    def _differences(self, codes: Tensor) -> Tensor:
+        pooled = F.adaptive_avg_pool2d(codes, self.shape[-1])
+        return pooled - pooled.mean((2, 3), keepdim=True)
+
+
 class ClosedForm(nn.Module):
     """Whitened stages, evidence maps, their logit, and the level; see the head of this file.
 
@@ -151,18 +178,23 @@ class ClosedForm(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, channels: Sequence[int], heights: Sequence[int], aggregation: Aggregation) -> None:
+    def __init__(
+        self, channels: Sequence[int], heights: Sequence[int], aggregation: Aggregation, shade: bool = False
+    ) -> None:
         super().__init__()
         self.aggregation = aggregation
-        self.codes = tuple(min(width, count) for width, count in zip(CODES, channels, strict=False))
-        self.codes += (CODES[-1],) * (len(channels) - len(self.codes))
+        stages = len(channels) - shade  # of the backbone
+        wanted = (3,) * shade + CODES[:stages] + CODES[-1:] * (stages - len(CODES))
+        self.codes = tuple(min(width, count) for width, count in zip(wanted, channels, strict=True))
         whitening = [Whitening(count) for count in channels]
-        chosen = [one for one in GLOBALS if -one[0] <= len(channels)]
-        self.used = [len(channels) + stage for stage, *_ in chosen]
-        overall = [
-            GlobalResidual(min(width, channels[i]), min(side, heights[i]), count)
-            for i, (_, width, side, count) in zip(self.used, chosen, strict=True)
+        chosen = [one for one in GLOBALS if -one[0] <= stages]
+        colours = SHADE_GLOBALS if shade else ()
+        self.used = [0] * len(colours) + [len(channels) + stage for stage, *_ in chosen]
+        overall: list[GlobalResidual] = [
+            ShadeResidual(min(side, heights[0]), components) for side, components in colours
         ]
+        for i, (_, width, side, count) in zip(self.used[len(overall) :], chosen, strict=True):
+            overall.append(GlobalResidual(min(width, channels[i]), min(side, heights[i]), count))
         self.whitening, self.overall = nn.ModuleList(whitening), nn.ModuleList(overall)
         self.maps = len(channels) + len(self.used)
         self.register_buffer("offset", torch.zeros(self.maps))

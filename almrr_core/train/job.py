@@ -10,7 +10,7 @@ from pathlib import Path
 from almrr_core.data.samples import Sample
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.almrr import Form, Profile
-from almrr_core.models.weights import default_backbone
+from almrr_core.models.weights import SHIPPED, default_backbone
 from almrr_core.types import Geometry
 
 DEFAULT_MINUTES = 20.0
@@ -24,7 +24,8 @@ class TrainJob:
     steps or `minutes` of wall time from the call on; neither gives DEFAULT_MINUTES, 0 of either gives the
     closed form alone (hybrid) or an untrained model (paper). `form` None means the profile's own, `backbone`
     None what `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone, packed into
-    the bundle, instead of weights.
+    the bundle, instead of weights. `shade` (hybrid) also judges the picture's own brightness and colour, which
+    finds faint stains and wide changes of tone; None what `chosen_shade` says.
 
     With `normals` and `held_out` given (both, or neither) these pictures train and calibrate, and `data` is not
     read. `parent` is a bundle whose backbone and sizes are used; with `warm` its weights too, and pictures that
@@ -51,6 +52,7 @@ class TrainJob:
     held_out: tuple[Sample, ...] = ()
     parent: Path | None = None
     warm: bool = False
+    shade: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse a budget or batch that makes no sense."""
@@ -65,14 +67,14 @@ class TrainJob:
             self._refuse("pictures to train on need pictures held out, and the other way round")
         if self.warm and self.parent is None:
             self._refuse("there is no model to go on from")
+        if self.shade and self.chosen_form is Form.PAPER:
+            self._refuse("the paper's form cannot judge brightness and colour", "Take the hybrid form.")
 
     @staticmethod
-    def _refuse(what: str) -> None:
-        raise StationError(
-            ErrorCode.BAD_ARGUMENT,
-            f"The training cannot start: {what}.",
-            "Give either steps or minutes, from 0 up, and a batch size of at least 2.",
-        )
+    def _refuse(
+        what: str, remedy: str = "Give either steps or minutes, from 0 up, and a batch size of at least 2."
+    ) -> None:
+        raise StationError(ErrorCode.BAD_ARGUMENT, f"The training cannot start: {what}.", remedy)
 
     @property
     def chosen_form(self) -> Form:
@@ -89,6 +91,16 @@ class TrainJob:
             return self.backbone or "resnet50"
         asked = self.weights is not None or self.backbone_seed is not None
         return "resnet18" if asked else default_backbone()
+
+    @property
+    def chosen_shade(self) -> bool:
+        """Return whether brightness and colour are judged too; where nobody says, with the shipped backbone.
+
+        It was trained to look past the light; ImageNet's see some of the tone by themselves.
+        """
+        if self.shade is None:
+            return self.chosen_form is Form.HYBRID and self.chosen_backbone == SHIPPED
+        return self.shade
 
     @property
     def seconds(self) -> float | None:

@@ -16,12 +16,13 @@ from almrr_core.data.samples import Sample, Split, sample_inputs, split_normals
 from almrr_core.data.textures import FolderTextures, ProceduralTextures, TextureSource
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.almrr import WIDTHS, Almrr
-from almrr_core.models.backbone import Backbone, build_backbone, folded
+from almrr_core.models.backbone import SHADE, Backbone, build_backbone, folded, restaged
 from almrr_core.models.bundle import BACKBONE, Card, build_model, read_bundle, round_backbone
 from almrr_core.models.weights import find_weights, load_weights, weights_hash
 from almrr_core.runtime.engine import resolve_device
 from almrr_core.train.job import Progress, Stage, TrainJob
 
+STAGES = (1, 2, 3)  # of the backbone that are used
 NEW_SHARE = 0.5  # of what a warm start draws, at least: pictures that its parent was not trained on
 
 
@@ -79,7 +80,11 @@ def prepare(job: TrainJob, report: Callable[[Progress], None]) -> Session:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     split = _split(job)
     before, parent = _parent(job)
-    backbone = _backbone(job, report) if before is None else before.backbone
+    stages = (SHADE,) * job.chosen_shade + STAGES
+    if before is None:
+        backbone = _backbone(job, stages, report)
+    else:
+        backbone = before.backbone if job.warm else restaged(before.backbone, stages)
     report(Progress(Stage.READING))
     textures: TextureSource = (
         FolderTextures(job.textures, device) if job.textures else ProceduralTextures(device)
@@ -119,10 +124,13 @@ def _parent(job: TrainJob) -> tuple[Almrr | None, Card | None]:
     if job.parent is None:
         return None, None
     stored = read_bundle(job.parent)
-    if stored.card.geometry.input_size != job.geometry.input_size or stored.card.form is not job.chosen_form:
+    other = stored.card.form is not job.chosen_form or (
+        job.warm and stored.card.shade is not job.chosen_shade
+    )
+    if other or stored.card.geometry.input_size != job.geometry.input_size:
         raise StationError(
             ErrorCode.GEOMETRY_MISMATCH,
-            f"The training cannot go on from {job.parent}: its form or input size is another.",
+            f"The training cannot go on from {job.parent}: its form, input size or sense of shade is another.",
             "Train without a parent, or name a model of the same kind.",
         )
     return build_model(stored, job.weights), stored.card
@@ -138,14 +146,14 @@ def _replay_weights(samples: tuple[Sample, ...], parent: Card | None) -> list[fl
     return [(1 - NEW_SHARE) / sum(old) if was else NEW_SHARE / (len(old) - sum(old)) for was in old]
 
 
-def _backbone(job: TrainJob, report: Callable[[Progress], None]) -> Backbone:
+def _backbone(job: TrainJob, stages: tuple[int, ...], report: Callable[[Progress], None]) -> Backbone:
     def downloaded(done: int, total: int) -> None:
         report(Progress(Stage.DOWNLOADING, fraction=done / total if total else 0.0))
 
     if job.backbone_seed is not None:
-        backbone = build_backbone(job.chosen_backbone, seed=job.backbone_seed)
+        backbone = build_backbone(job.chosen_backbone, stages, job.backbone_seed)
     else:
-        backbone = build_backbone(job.chosen_backbone)
+        backbone = build_backbone(job.chosen_backbone, stages)
         load_weights(backbone, find_weights(job.chosen_backbone, job.weights, downloaded))
     round_backbone(backbone)  # what is judged with later is what is trained with
     return backbone

@@ -132,6 +132,7 @@ class Training(QObject):
             len(made.job.normals),
             len(made.job.held_out),
             made.job.parent is None,
+            made.job.chosen_shade,
             tuple(one.sentence for one in made.warnings),
         )
 
@@ -174,7 +175,8 @@ class Training(QObject):
         mode = retrain.Mode.QUICK if choice.mode is Mode.QUICK else retrain.Mode.FULL
         device = self._station.settings.device
         minutes = choice.minutes if choice.steps is None else None
-        return retrain.Wish(product, mode, minutes, choice.steps, choice.parent, device)
+        shade = choice.shade
+        return retrain.Wish(product, mode, minutes, choice.steps, choice.parent, device, shade=shade)
 
     def _say_forecast(self, asked: int, forecast: Forecast | None) -> None:
         if forecast is not None and asked == self._asked:

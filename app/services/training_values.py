@@ -72,23 +72,29 @@ class Mode(StrEnum):
 class Choice:
     """What a person asks for; without `minutes` or `steps` the mode's own budget.
 
-    `parent` is another model's folder to go on from.
+    `parent` is another model's folder to go on from. `shade`: judge brightness and colour too; None: as the
+    active model does.
     """
 
     mode: Mode = Mode.QUICK
     minutes: float | None = None
     parent: Path | None = None
     steps: int | None = None
+    shade: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What Retrain would do: `seconds` it takes, doubts in sentences; or a `fault` why it cannot."""
+    """What Retrain would do: `seconds` it takes, doubts in sentences; or a `fault` why it cannot.
+
+    `shade`: whether the model would judge brightness and colour too.
+    """
 
     seconds: float = 0.0
     normals: int = 0
     held_out: int = 0
     first: bool = False  # the product has no model yet
+    shade: bool = False
     warnings: tuple[str, ...] = ()
     fault: str = ""
     remedy: str = ""

@@ -48,6 +48,9 @@ class RetrainCard(QFrame):
         self._path = PathEdit(folder=True, parent=self)
         self._minutes = real_number(0.0, LONGEST, self.tr("min"), 2, self.tr("as usual"))
         self._steps = whole_number(0, MOST_STEPS, self.tr("steps"), self.tr("as time allows"))
+        self._shade = QCheckBox(self.tr("Judge brightness and colour too"), self)
+        self._shade_choice: bool | None = None  # as the active model does, until somebody clicks
+        self._first = False  # the product has no model yet
         self._only_stopped = QCheckBox(self.tr("Train only while the line is stopped"), self)
         self._options = Section(self.tr("Other ways to train"), self._build_options(), self)
         self._forecast: Forecast | None = None
@@ -62,7 +65,8 @@ class RetrainCard(QFrame):
         """Return what is chosen."""
         mode = Mode.FULL if self._full.isChecked() else Mode.QUICK
         parent = Path(self._path.text()) if self._other.isChecked() and self._path.text() else None
-        return Choice(mode, self._minutes.value() or None, parent, self._steps.value() or None)
+        shade = self._shade_choice if self._can_choose_shade() else None
+        return Choice(mode, self._minutes.value() or None, parent, self._steps.value() or None, shade)
 
     @property
     def sentence(self) -> str:
@@ -73,6 +77,11 @@ class RetrainCard(QFrame):
     def button(self) -> QPushButton:
         """Return the one button."""
         return self._button
+
+    @property
+    def mode_buttons(self) -> tuple[QRadioButton, ...]:
+        """Return the ways to begin."""
+        return self._quick, self._full, self._other
 
     @property
     def options(self) -> Section:
@@ -90,9 +99,19 @@ class RetrainCard(QFrame):
         return self._steps
 
     @property
+    def shade(self) -> QCheckBox:
+        """Return whether brightness and colour shall be judged; only a training anew can change that."""
+        return self._shade
+
+    @property
     def only_stopped(self) -> QCheckBox:
         """Return the setting."""
         return self._only_stopped
+
+    def begin(self) -> None:
+        """Forget what belongs to the product before; its forecast is not known yet."""
+        self._shade_choice, self._first = None, False
+        self.show_forecast(None)
 
     def show_forecast(self, forecast: Forecast | None) -> None:
         """Say what a press would do; None while that is not known yet."""
@@ -130,6 +149,12 @@ class RetrainCard(QFrame):
         self._steps.setToolTip(self.tr("A number of steps instead of a time: the same model comes out again"))
         row.addStretch(1)
         column.addLayout(row)
+        self._shade.setToolTip(
+            self.tr(
+                "Where the light is steady: finds faint stains and wide changes of tone that texture hides"
+            )
+        )
+        column.addWidget(self._shade)
         column.addWidget(self._only_stopped)
         self._path.setEnabled(False)
         return body
@@ -156,13 +181,21 @@ class RetrainCard(QFrame):
         self._path.changed.connect(self._edited)
         self._minutes.valueChanged.connect(self._edited)
         self._steps.valueChanged.connect(self._edited)
+        self._shade.clicked.connect(self._choose_shade)
         self._only_stopped.toggled.connect(self.only_stopped_changed)
         self._rest.timeout.connect(self._say_choice)
+
+    def _choose_shade(self, on: bool) -> None:
+        self._shade_choice = on
+        self._edited()
 
     def _edited(self, *_unused: object) -> None:
         self._path.setEnabled(self._other.isChecked())
         self.show_forecast(None)
         self._rest.start()
+
+    def _can_choose_shade(self) -> bool:
+        return self._first or self._full.isChecked()
 
     def _say_choice(self) -> None:
         problem = self._path.problem() if self._other.isChecked() else ""
@@ -178,6 +211,10 @@ class RetrainCard(QFrame):
         forecast = self._forecast
         can = not self._blocked and forecast is not None and not forecast.fault
         self._button.setEnabled(can)
+        if forecast is not None and not forecast.fault:
+            self._first = forecast.first
+            self._shade.setChecked(forecast.shade)
+            self._shade.setEnabled(self._can_choose_shade())
         if self._blocked:
             words = self._blocked
         elif forecast is None:

@@ -210,7 +210,7 @@ class TrainPage(QWidget):
         )
         self._say("")
         self._contents = ()
-        self._retrain.show_forecast(None)
+        self._retrain.begin()
 
     def _choose_folder(self) -> None:
         dialog = QFileDialog(self.window(), self.tr("Add the pictures of a folder as normals"))

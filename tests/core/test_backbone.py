@@ -12,9 +12,11 @@ from almrr_core.models.backbone import (
     BACKBONES,
     IMAGENET_MEAN,
     IMAGENET_STD,
+    SHADE,
     Backbone,
     build_backbone,
     folded,
+    restaged,
 )
 from almrr_core.models.weights import find_weights, load_weights
 
@@ -153,6 +155,19 @@ def test_shapes_of_any_stages(name: str, stages: tuple[int, ...]) -> None:
     assert f"layer{max(stages) + 1}.0.conv1.weight" not in backbone.state_dict()
 
 
+def test_the_shade_is_the_pictures_own_colour_beside_the_same_stages(seed: int) -> None:
+    backbone = lively("resnet18", seed, (1, 2))
+    images = pictures(seed, 2, 3, 64, 100)
+    shade, *others = restaged(backbone, (SHADE, 1, 2))(images)
+    for ours, theirs in zip(others, backbone(images), strict=True):
+        torch.testing.assert_close(ours, theirs, msg=f"seed {seed}")
+    assert shade.shape == (2, 3, 8, 13)
+    torch.testing.assert_close(shade[1, 2, 3, 5], images[1, 2, 24:32, 40:48].mean())
+    torch.testing.assert_close(shade[0, 0, 0, 12], images[0, 0, :8, 96:].mean())  # what is left at the border
+    assert restaged(backbone, (SHADE, 1, 2)).channels == (3, 64, 128)
+    assert restaged(restaged(backbone, (SHADE, 1, 2)), (1, 2)).stages == (1, 2)
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_stage_does_not_depend_on_the_stages_beside_it(name: str, seed: int) -> None:
     whole = lively(name, seed, (1, 2))
@@ -216,7 +231,7 @@ def test_channels_last_stays_and_changes_nothing(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "stages"), [("vgg16", (1,)), ("resnet18", ()), ("resnet18", (0, 1)), ("resnet50", (5,))]
+    ("name", "stages"), [("vgg16", (1,)), ("resnet18", ()), ("resnet18", (0,)), ("resnet50", (0, 5))]
 )
 def test_unknown_names_and_stages_are_refused(name: str, stages: tuple[int, ...]) -> None:
     with pytest.raises(StationError) as caught:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from almrr_core.models.almrr import Almrr, Form, Widths
-from almrr_core.models.backbone import build_backbone
+from almrr_core.models.backbone import SHADE, build_backbone
 from almrr_core.runtime.fused import fuse
 from tests.core.bundles import SIDE, TINY, look_trained, one_thread
 
@@ -18,22 +18,31 @@ WIDTHS = {
 }
 
 
-def trained_like(backbone: str, form: Form, widths: Widths, seed: int) -> Almrr:
+def trained_like(
+    backbone: str, form: Form, widths: Widths, seed: int, stages: tuple[int, ...] = (1, 2, 3)
+) -> Almrr:
     torch.manual_seed(seed)
-    model = Almrr(build_backbone(backbone, (1, 2, 3), seed), form, widths, SIDE)
+    model = Almrr(build_backbone(backbone, stages, seed), form, widths, SIDE)
     look_trained(model, seed)
     return model
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "resnet50v2"])
-@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize(
+    ("backbone", "form", "stages"),
+    [
+        *((name, form, (1, 2, 3)) for name in ("resnet18", "resnet50v2") for form in Form),
+        ("texture18", Form.HYBRID, (SHADE, 1, 2, 3)),
+    ],
+)
 @pytest.mark.parametrize("widths", WIDTHS)
-def test_the_fused_form_gives_the_plain_logits(backbone: str, form: Form, widths: str) -> None:
+def test_the_fused_form_gives_the_plain_logits(
+    backbone: str, form: Form, stages: tuple[int, ...], widths: str
+) -> None:
     images = torch.rand(2, 3, SIDE, SIDE)
     wanted = torch.zeros(())
     while wanted.std(correction=0) < 1e-3:  # now and then so narrow a model is dead: nothing to compare
         seed = int(torch.randint(2**31, ()))
-        model = trained_like(backbone, form, WIDTHS[widths], seed)
+        model = trained_like(backbone, form, WIDTHS[widths], seed, stages)
         with torch.inference_mode():
             wanted = model(images)
     state = copy.deepcopy(model.state_dict())

@@ -16,6 +16,8 @@ from almrr_core.models.reconstruction import Reconstruction
 from almrr_core.models.refinement import Refinement
 from almrr_core.models.scan.reference import selective_scan_reference
 
+STAGES = ((1, 2, 3), (0, 1, 2, 3))
+
 
 def count(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
@@ -138,6 +140,16 @@ def test_every_profile_and_form_judges_and_learns(make: object, form: Form) -> N
     assert all(p.grad is None for p in model.backbone.parameters()), "the backbone must stay frozen"
     assert model.refinement.out.weight.grad.abs().sum() > 0
     assert model.reconstruction.tokens.weight.grad.abs().sum() > 0
+
+
+def test_a_model_with_shade_judges_and_learns_and_has_no_more_to_reconstruct_than_three_channels() -> None:
+    plain, shaded = (compact(build_backbone("resnet18", stages), Form.HYBRID, 128) for stages in STAGES)
+    assert shaded.parts == (3, *plain.parts)
+    images = torch.rand(2, 3, 128, 128)
+    output = shaded.train().judge(shaded.backbone(images), torch.zeros(2, dtype=torch.long))
+    assert output.logit.shape == (2, 1, 32, 32) and output.features.shape[1] == sum(plain.parts) + 3
+    (output.logit.mean() + output.repaired.square().mean()).backward()
+    assert shaded.feature_maps.weight.grad is not None
 
 
 def test_the_refinements_gradient_reaches_the_reconstruction() -> None:

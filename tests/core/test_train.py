@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from almrr_core.data.samples import split_normals
 from almrr_core.data.textures import procedural_textures
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.imaging import write_png
 from almrr_core.judge import verdict_of
 from almrr_core.models.almrr import Form
+from almrr_core.models.bundle import read_card
 from almrr_core.runtime.engine import Engine
 from almrr_core.train import loop
 from almrr_core.train.checkpoint import folder_of
@@ -205,6 +208,35 @@ def test_training_that_makes_it_worse_leaves_the_closed_form(
     assert not card.trained
     closed, kept = (Engine.load(tmp_path / name, "cpu") for name in ("closed", "worse"))
     assert kept.inspect(pieces[31]).score == pytest.approx(closed.inspect(pieces[31]).score, abs=1e-2)
+
+
+def test_a_training_anew_may_change_whether_the_shade_counts_and_one_that_goes_on_may_not(
+    normals: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(job(normals, first, steps=1, shade=True)).stages == (0, 1, 2, 3)
+    engine = Engine.load(first)
+    assert np.isfinite(engine.inspect(surface(1, seed=9)[0]).score)
+    samples = split_normals(sorted(normals.iterdir()))
+    again = replace(job(normals, second, backbone_seed=None, backbone="resnet18", steps=1), parent=first)
+    again = replace(again, normals=samples.train, held_out=samples.held_out)
+    card = train(replace(again, shade=False))
+    assert card.stages == (1, 2, 3) and card.backbone_hash == read_card(first).backbone_hash
+    assert train(replace(again, shade=True, warm=True)).shade
+    with pytest.raises(StationError) as caught:
+        train(replace(again, shade=False, warm=True))
+    assert caught.value.code is ErrorCode.GEOMETRY_MISMATCH
+
+
+def test_the_shade_counts_by_itself_where_the_backbone_does_not_see_it(tmp_path: Path) -> None:
+    def shade(**options: object) -> bool:
+        return TrainJob(tmp_path, tmp_path, **options).chosen_shade  # type: ignore[arg-type]
+
+    assert shade(backbone="texture18") and not shade(backbone="texture18", shade=False)
+    assert not shade(backbone="resnet18") and shade(backbone="resnet18", shade=True)
+    assert not shade(backbone="texture18", form=Form.PAPER)
+    with pytest.raises(StationError, match=r"(?i)hybrid"):
+        shade(form=Form.PAPER, shade=True)
 
 
 def test_a_handful_of_large_pictures_trains_in_tiles_on_blocks(tmp_path: Path) -> None:

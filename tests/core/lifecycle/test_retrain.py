@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from almrr_core.errors import ErrorCode
+from almrr_core.errors import ErrorCode, StationError
 from almrr_core.imaging import write_png
 from almrr_core.lifecycle.process import Failed, Finished, News, TrainingProcess, thread_cap
 from almrr_core.lifecycle.retrain import LINEAGE, Mode, Plan, Wish, abandon, adopt, plan, samples_of
@@ -24,7 +24,8 @@ from almrr_core.runtime.engine import Engine
 from almrr_core.store import Store
 from almrr_core.train.job import Progress, Stage
 from almrr_core.types import ModelId, Recipe
-from tests.core.lifecycle.helpers import ANNA, PRODUCT, fill, hashes, second_model, surface
+from tests.core.bundles import make_bundle, tiny_model
+from tests.core.lifecycle.helpers import ANNA, PRODUCT, fill, hashes, installed, second_model, surface
 
 DEADLINE = 240.0  # seconds on a busy machine
 WISH = Wish(PRODUCT, Mode.QUICK, steps=1, batch=2, device="cpu")
@@ -88,6 +89,16 @@ def test_a_full_plan_keeps_the_kind_but_not_the_weights(store: Store, recipe: Re
     quick = plan(store, replace(WISH, steps=None))
     assert quick.job.minutes == 2.0
     assert full.seconds > quick.seconds > 120
+
+
+def test_only_a_full_plan_may_change_whether_the_shade_counts(store: Store, tmp_path: Path) -> None:
+    make_bundle(tmp_path / "hybrid", tiny_model())
+    installed(store, tmp_path / "hybrid")
+    fill(store)
+    assert plan(store, Wish(PRODUCT)).job.shade is plan(store, Wish(PRODUCT, shade=False)).job.shade is False
+    assert plan(store, Wish(PRODUCT, Mode.FULL, shade=True)).job.shade is True
+    with pytest.raises(StationError, match="quick training cannot change"):
+        plan(store, Wish(PRODUCT, shade=True))
 
 
 def test_a_plan_from_another_bundle_has_no_parent_here(store: Store, recipe: Recipe, other: Path) -> None:

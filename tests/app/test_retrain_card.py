@@ -1,0 +1,53 @@
+"""The card with the one button: what it asks for, and that it forgets what belonged to another product."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.services.training_values import Choice, Forecast, Mode
+from app.views.retrain_card import RetrainCard
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def card(qtbot: QtBot) -> RetrainCard:
+    made = RetrainCard()
+    qtbot.addWidget(made)
+    made.options.set_open(True)
+    made.show()
+    return made
+
+
+def full(card: RetrainCard) -> Choice:
+    button = next(one for one in card.mode_buttons if one.text().startswith("Full"))
+    button.click()
+    return card.choice
+
+
+def test_the_shade_is_shown_as_it_would_be_and_chosen_only_for_a_training_anew(
+    card: RetrainCard, qtbot: QtBot
+) -> None:
+    card.show_forecast(Forecast(60, 40, 10, shade=True))
+    assert card.shade.isChecked() and not card.shade.isEnabled()
+    assert full(card) == Choice(Mode.FULL)
+    card.show_forecast(Forecast(1200, 40, 10, shade=True))
+    assert card.shade.isEnabled()
+    with qtbot.waitSignal(card.choice_changed) as asked:
+        card.shade.click()
+    assert asked.args == [Choice(Mode.FULL, shade=False)]
+    card.show_forecast(Forecast(1200, 40, 10, shade=False))
+    assert not card.shade.isChecked() and card.button.isEnabled()
+
+
+def test_a_first_model_may_choose_too_and_the_next_product_starts_afresh(card: RetrainCard) -> None:
+    card.show_forecast(Forecast(1200, 40, 10, first=True, shade=True))
+    card.shade.click()
+    card.minutes.setValue(3)
+    assert card.choice == Choice(minutes=3, shade=False)
+    card.begin()
+    assert card.choice == Choice(minutes=3) and not card.button.isEnabled()
+    card.show_forecast(Forecast(60, 40, 10))
+    assert not card.shade.isEnabled()
