@@ -77,6 +77,7 @@ def fingerprint(session: Session) -> str:
         "widths": repr(session.model.widths),
         "form": job.chosen_form,
         "backbone": job.chosen_backbone,
+        "stages": session.model.backbone.stages,
         "backbone_seed": job.backbone_seed,
         "weights": session.backbone_hash,
         "textures": str(job.textures.resolve()) if job.textures else None,

@@ -119,7 +119,9 @@ def test_a_stopped_training_resumes_to_exactly_the_same_weights(normals: Path, t
     assert not folder_of(tmp_path / "halved").exists()
 
 
-@pytest.mark.parametrize("change", [{"seed": 5}, {"batch": 5}, {"geometry": Geometry(input_size=160)}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 5}, {"batch": 5}, {"geometry": Geometry(input_size=160)}, {"shade": True}]
+)
 def test_a_checkpoint_of_another_training_is_refused(
     normals: Path, tmp_path: Path, change: dict[str, object]
 ) -> None:
