@@ -30,7 +30,7 @@ from almrr_core.files import read_json, write_json
 
 ROWS = {
     "random ResNet-18": ("--backbone", "resnet18", "--random-backbone"),
-    "texture18": ("--backbone", "texture18"),
+    "texture18": ("--backbone", "texture18", "--no-shade"),  # the backbones alone are compared
     "ImageNet ResNet-18": ("--backbone", "resnet18", "--weights"),
 }
 SETS: dict[str, tuple[str, ...]] = {"mt_defect": (), "nanotwice": ("--tile", "256", "--overlap", "64")}
@@ -93,7 +93,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help=f"folder with {' and '.join(SETS)}")
     parser.add_argument("--weights", type=Path, required=True, help="ImageNet weights, or a folder with them")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the finished runs")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.jobs < 1 or (options.jobs > 1 and options.steps is None):
+        parser.error("several jobs at a time need --steps: they would share the minutes")
+    return options
 
 
 def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
@@ -109,19 +112,19 @@ def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
             ["--minutes", str(options.minutes)] if options.steps is None else ["--steps", str(options.steps)]
         )
         words += [*budget, "--seed", str(run.seed), "--pack-backbone"]
-        threads = max(1, (os.cpu_count() or 1) // options.jobs)
+        threads = max(1, (os.cpu_count() or 1) // options.jobs) if options.jobs > 1 else None
         made = _almrr(folder, threads, "train", data, "--out", bundle, *SETS[run.data], *words)
         found = _almrr(folder, threads, "evaluate", bundle, data)
     kept = ("backbone", "backbone_hash", "steps", "seconds", "trained", "metrics")
     return {name: made[name] for name in kept} | {"test": found}
 
 
-def _almrr(folder: str, threads: int, *words: str) -> dict[str, Any]:
-    """Run one command of the program with so many OpenMP threads and return what its --json says."""
+def _almrr(folder: str, threads: int | None, *words: str) -> dict[str, Any]:
+    """Run one command of the program with so many OpenMP threads (None: torch decides); return its --json."""
     result = Path(folder) / "result.json"
     command = [sys.executable, "-m", "almrr_core.cli", *words, "--json", str(result)]
-    ours = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours)
+    ours = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | ours)
     value: dict[str, Any] = json.loads(result.read_text("utf-8"))
     return value
 

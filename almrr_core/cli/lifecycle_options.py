@@ -37,7 +37,7 @@ def add_retrain(commands: Commands) -> None:
     add_budget(command, "that of the mode")
     add("--batch", type=whole(2, 1024), default=8, metavar="N", help="pictures per step (default: 8)")
     add("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
-    text = "judge brightness and colour too, or not (default: as the model before; needs --full)"
+    text = "judge brightness and colour too, or not (default: as the model before, which only --full changes)"
     add("--shade", action=BooleanOptionalAction, help=text)
     add("--note", default="", metavar="TEXT", help="a note on the model")
     add_device(add)

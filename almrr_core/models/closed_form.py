@@ -32,7 +32,8 @@ from almrr_core.models.aggregation import Aggregation
 
 FOLDS = 4
 SMOOTH = 7  # window of the local means, in map pixels
-FLOOR = 1e-2  # of the mean eigenvalue: keeps whitening finite
+FLOOR = 1e-2  # of the mean eigenvalue: keeps whitening finite,
+LEAST_VARIANCE = 1e-12  # as this does where nothing varies at all
 CODES = (32, 48, 64)  # leading whitened channels per stage that the reconstruction works on
 # Global models: stage counted from the last, leading whitened channels, side it is pooled to, components.
 # More of each fit better but store more; the last one gives the level.
@@ -69,7 +70,7 @@ class Whitening(nn.Module):
         centred = vectors - self.mean[:, None]
         covariance = (centred @ centred.T / centred.shape[1]).double()
         values, axes = torch.linalg.eigh(covariance)
-        scale = torch.sqrt(values + FLOOR * values.mean())
+        scale = torch.sqrt((values + FLOOR * values.mean()).clamp_min(LEAST_VARIANCE))
         matrix = (axes / scale).T.flip(0)
         if turned:
             left, _, right = torch.linalg.svd(before.double() @ covariance @ matrix.T)

@@ -25,7 +25,7 @@ class TrainJob:
     closed form alone (hybrid) or an untrained model (paper). `form` None means the profile's own, `backbone`
     None what `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone, packed into
     the bundle, instead of weights. `shade` (hybrid) also judges the picture's own brightness and colour, which
-    finds faint stains and wide changes of tone; None what `chosen_shade` says.
+    finds faint stains and wide changes of tone; None what the parent does, else `chosen_shade`.
 
     With `normals` and `held_out` given (both, or neither) these pictures train and calibrate, and `data` is not
     read. `parent` is a bundle whose backbone and sizes are used; with `warm` its weights too, and pictures that

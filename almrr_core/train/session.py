@@ -80,7 +80,7 @@ def prepare(job: TrainJob, report: Callable[[Progress], None]) -> Session:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     split = _split(job)
     before, parent = _parent(job)
-    stages = (SHADE,) * job.chosen_shade + STAGES
+    stages = _stages(job, parent)
     if before is None:
         backbone = _backbone(job, stages, report)
     else:
@@ -124,16 +124,23 @@ def _parent(job: TrainJob) -> tuple[Almrr | None, Card | None]:
     if job.parent is None:
         return None, None
     stored = read_bundle(job.parent)
-    other = stored.card.form is not job.chosen_form or (
-        job.warm and stored.card.shade is not job.chosen_shade
-    )
+    unlike = job.warm and job.shade not in (None, stored.card.shade)
+    other = unlike or stored.card.form is not job.chosen_form
     if other or stored.card.geometry.input_size != job.geometry.input_size:
         raise StationError(
             ErrorCode.GEOMETRY_MISMATCH,
-            f"The training cannot go on from {job.parent}: its form, input size or sense of shade is another.",
+            f"The training cannot go on from {job.parent}: it differs in form, input size or shade.",
             "Train without a parent, or name a model of the same kind.",
         )
     return build_model(stored, job.weights), stored.card
+
+
+def _stages(job: TrainJob, parent: Card | None) -> tuple[int, ...]:
+    """Return the stages of the new model: its parent's, but that SHADE comes or goes as the job says."""
+    if parent is None:
+        return (SHADE,) * job.chosen_shade + STAGES
+    shade = parent.shade if job.shade is None else job.shade
+    return (SHADE,) * shade + tuple(stage for stage in parent.stages if stage != SHADE)
 
 
 def _replay_weights(samples: tuple[Sample, ...], parent: Card | None) -> list[float] | None:

@@ -58,7 +58,7 @@ class RetrainCard(QFrame):
         self._rest = QTimer(self, singleShot=True, interval=PAUSE)
         self._build()
         self._connect()
-        self._refresh()
+        self.begin()
 
     @property
     def choice(self) -> Choice:
@@ -111,6 +111,7 @@ class RetrainCard(QFrame):
     def begin(self) -> None:
         """Forget what belongs to the product before; its forecast is not known yet."""
         self._shade_choice, self._first = None, False
+        self._shade.setEnabled(False)
         self.show_forecast(None)
 
     def show_forecast(self, forecast: Forecast | None) -> None:
@@ -195,7 +196,7 @@ class RetrainCard(QFrame):
         self._rest.start()
 
     def _can_choose_shade(self) -> bool:
-        return self._first or self._full.isChecked()
+        return self._full.isChecked() or (self._first and not self._other.isChecked())
 
     def _say_choice(self) -> None:
         problem = self._path.problem() if self._other.isChecked() else ""
@@ -208,13 +209,10 @@ class RetrainCard(QFrame):
         self.retrained.emit(self.choice)
 
     def _refresh(self) -> None:
+        self._refresh_shade()
         forecast = self._forecast
         can = not self._blocked and forecast is not None and not forecast.fault
         self._button.setEnabled(can)
-        if forecast is not None and not forecast.fault:
-            self._first = forecast.first
-            self._shade.setChecked(forecast.shade)
-            self._shade.setEnabled(self._can_choose_shade())
         if self._blocked:
             words = self._blocked
         elif forecast is None:
@@ -224,6 +222,18 @@ class RetrainCard(QFrame):
         else:
             words = self._plan_words(forecast)
         self._sentence.setText(words)
+
+    def _refresh_shade(self) -> None:
+        forecast = self._forecast
+        if forecast is None or forecast.fault:
+            return
+        self._first = forecast.first
+        if self.choice.shade not in (None, forecast.shade):  # it was asked for before the last click
+            self._forecast = None
+            self._rest.start()
+            return
+        self._shade.setChecked(forecast.shade)
+        self._shade.setEnabled(self._can_choose_shade())
 
     def _plan_words(self, forecast: Forecast) -> str:
         if forecast.first:

@@ -42,6 +42,25 @@ def test_the_shade_is_shown_as_it_would_be_and_chosen_only_for_a_training_anew(
     assert not card.shade.isChecked() and card.button.isEnabled()
 
 
+def test_nobody_can_choose_the_shade_before_it_is_known_what_would_be_trained(card: RetrainCard) -> None:
+    assert not card.shade.isEnabled()
+    card.show_forecast(Forecast(fault="There are too few normals."))
+    assert not card.shade.isEnabled() and card.choice.shade is None
+
+
+def test_an_answer_from_before_the_click_is_asked_for_again(card: RetrainCard, qtbot: QtBot) -> None:
+    card.show_forecast(Forecast(1200, 40, 10, first=True, shade=True))
+    card.shade.click()
+    with qtbot.waitSignal(card.choice_changed) as asked:
+        card.show_forecast(Forecast(1200, 40, 10, first=True, shade=True))
+        assert not card.button.isEnabled() and not card.shade.isChecked()
+    assert asked.args == [Choice(shade=False)]
+    card.show_forecast(Forecast(1200, 40, 10, first=True, shade=False))
+    assert card.button.isEnabled() and not card.shade.isChecked()
+    card.mode_buttons[2].click()  # another model decides by itself
+    assert card.choice.shade is None
+
+
 def test_a_first_model_may_choose_too_and_the_next_product_starts_afresh(card: RetrainCard) -> None:
     card.show_forecast(Forecast(1200, 40, 10, first=True, shade=True))
     card.shade.click()

@@ -141,3 +141,12 @@ def test_logit_is_a_logistic_regression_on_evidence_and_its_local_means() -> Non
     theirs.fit(rows.astype(np.float64), masks.flatten().numpy())
     ours = np.append(model.weight.numpy(), float(model.bias))
     np.testing.assert_allclose(ours, theirs.coef_[0], atol=2e-3)
+
+
+def test_pictures_of_one_colour_give_finite_evidence() -> None:
+    heights = (16, 16, 8)
+    model = ClosedForm((3, 4, 6), heights, Aggregation(64, heights), shade=True)
+    stages = [torch.ones(12, 3, 16, 16), features(12, 4, 16), features(12, 6, 8)]
+    model.fit(stages, torch.arange(12) % FOLDS)
+    evidence, level = model(model.whiten(stages))
+    assert bool(torch.isfinite(evidence).all()) and bool(torch.isfinite(level).all())

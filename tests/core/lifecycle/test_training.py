@@ -96,7 +96,7 @@ def test_a_parent_of_another_kind_is_refused(
     samples: tuple[Sample, ...], bundle: Path, tmp_path: Path
 ) -> None:
     for options in ({"form": Form.HYBRID}, {"form": Form.PAPER, "geometry": Geometry(input_size=160)}):
-        with pytest.raises(StationError, match="its form or input size is another") as refused:
+        with pytest.raises(StationError, match="it differs in form, input size or shade") as refused:
             train(job_of(samples, tmp_path / "x", parent=bundle, warm=True, **options))
         assert refused.value.code is ErrorCode.GEOMETRY_MISMATCH
 
