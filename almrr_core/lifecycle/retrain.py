@@ -80,7 +80,7 @@ def plan(store: Store, wish: Wish) -> Plan:
     """Check the pools and build the job; reads at most `checks.COMPARED` pictures.
 
     A product without a model gets a full training whatever the mode. Raises what `checks.check` and `read_card`
-    do, BAD_ARGUMENT for a budget that makes no sense.
+    do, BAD_ARGUMENT for a budget that makes no sense or a shade that a quick training cannot change.
     """
     recipe = store.active_recipe(wish.product)
     active = store.model(recipe.model_id) if recipe else None

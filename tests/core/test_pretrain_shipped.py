@@ -98,6 +98,21 @@ def test_train_and_inspect_without_weights(tmp_path: Path, capfd: pytest.Capture
     assert np.isfinite(json.loads(capfd.readouterr().out)["score"])
 
 
+@pytest.mark.parametrize(
+    ("asked", "stages"), [([], (0, 1, 2, 3)), (["--no-shade"], (1, 2, 3))], ids=["by itself", "switched off"]
+)
+def test_it_judges_brightness_and_colour_too_unless_told_otherwise(
+    asked: list[str], stages: tuple[int, ...], tmp_path: Path
+) -> None:
+    for number in range(10):
+        write_png(tmp_path / f"data/{number}.png", smooth((100, 140), seed=number))
+    bundle = tmp_path / "bundle"
+    small = ["--input-size", "128", "--batch", "2", "--steps", "0", *asked]
+    assert main(["train", str(tmp_path / "data"), "--out", str(bundle), *small]) == 0
+    assert read_card(bundle).stages == stages
+    assert main(["inspect", str(bundle), str(tmp_path / "data/0.png")]) == 0
+
+
 def test_pretrain_says_what_it_needs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain"]) == 1
     assert "--out" in capfd.readouterr().err
