@@ -61,7 +61,8 @@ def main() -> int:
     options = _options()
     results = read_json(options.out) if options.out.exists() else {}
     # the seed outermost: after a third of the time every cell of the table has a figure
-    runs = [Run(row, data, seed) for seed in range(options.seeds) for data in SETS for row in ROWS]
+    rows = options.row or ROWS
+    runs = [Run(row, data, seed) for seed in range(options.seeds) for data in SETS for row in rows]
     writing = Lock()
 
     def make(run: Run) -> int:
@@ -89,6 +90,7 @@ def _options() -> argparse.Namespace:
     budget.add_argument("--minutes", type=float, default=8.0, help="of training, the same for every run")
     budget.add_argument("--steps", type=int, help="of training instead of minutes, the same for every run")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--row", action="append", choices=ROWS, help="only this row; may stand several times")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores (1)")
     parser.add_argument("--data", type=Path, required=True, help=f"folder with {' and '.join(SETS)}")
     parser.add_argument("--weights", type=Path, required=True, help="ImageNet weights, or a folder with them")

@@ -1,7 +1,7 @@
 """The demo line's model: writes the normals it is trained on, and counts its catches on fresh demo parts.
 
     python -m almrr_core.bench.demo --normals DIR
-    almrr train DIR --backbone texture18 --out resources/demo/bundle --steps 600
+    almrr train DIR --backbone texture18 --no-pack-backbone --out resources/demo/bundle --steps 600
     python -m almrr_core.bench.demo [--bundle DIR] [--parts 1000]
 
 The training reads pictures only: it never imports the generator that plants the demo's defects, and the parts

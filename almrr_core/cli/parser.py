@@ -72,7 +72,8 @@ def _add_train(commands: Commands) -> None:
     add("--random-backbone", action="store_true", help="no weights: random features, far weaker")
     text = "judge brightness and colour too, or not (default: with texture18, which hardly sees them)"
     add("--shade", action=BooleanOptionalAction, help=text)
-    add("--pack-backbone", action="store_true", help="store the backbone in the bundle")
+    text = "store the backbone in the bundle (default: texture18, which may change with the program)"
+    add("--pack-backbone", action=BooleanOptionalAction, help=text)
     add("--textures", type=Path, metavar="DIR", help="pictures of textures for simulated anomalies")
     _add_geometry(add)
     add_device(add)

@@ -72,14 +72,32 @@ def demo_bundle() -> Path:
     return DEMO_BUNDLE
 
 
-def with_demo(store: Store, settings: Settings, actor: Actor) -> Settings:
-    """Return settings whose source and product are the demo line, which is installed the first time."""
-    if store.active_recipe(DEMO_PRODUCT) is None:
-        install_product(store, DEMO_PRODUCT, demo_bundle(), actor)
+def with_demo(store: Store, settings: Settings, actor: Actor, bundle: Path | None = None) -> Settings:
+    """Return settings whose source and product are the demo line, with `bundle` (default: the shipped one).
+
+    It is installed the first time, and again where the program has come with other weights since. Raises
+    STATION_UNPREPARED where nothing was shipped, and what `install_product` raises.
+    """
+    bundle = bundle or demo_bundle()
+    if not _demo_works(store, bundle):
+        install_product(store, DEMO_PRODUCT, bundle, actor)
     others = tuple(one for one in settings.sources if one.source_id != DEMO_SOURCE)
     kept = next((one for one in settings.sources if one.source_id == DEMO_SOURCE), None)
     source = kept or SourceSettings(DEMO_SOURCE, SourceKind.SIMULATED)
     return replace(settings, product=DEMO_PRODUCT, sources=(*others, source), active_source=DEMO_SOURCE)
+
+
+def _demo_works(store: Store, bundle: Path) -> bool:
+    """Return whether a demo model is active whose backbone, if not in its own folder, is still shipped."""
+    from almrr_core.models.bundle import BACKBONE, read_bundle
+
+    recipe = store.active_recipe(DEMO_PRODUCT)
+    row = None if recipe is None else store.model(recipe.model_id)
+    if row is None:
+        return False
+    used, shipped = (read_bundle(folder).card for folder in (store.folder / row.folder, bundle))
+    other = used.backbone == shipped.backbone and used.backbone_hash != shipped.backbone_hash
+    return BACKBONE in used.files or not other
 
 
 def name_for_files(name: str) -> str:

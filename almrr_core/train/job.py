@@ -23,8 +23,9 @@ class TrainJob:
     `data` holds train/good (MVTec layout) or is a folder of normal pictures. The budget is `steps` gradient
     steps or `minutes` of wall time from the call on; neither gives DEFAULT_MINUTES, 0 of either gives the
     closed form alone (hybrid) or an untrained model (paper). `form` None means the profile's own, `backbone`
-    None what `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone, packed into
-    the bundle, instead of weights. `shade` (hybrid) also judges the picture's own brightness and colour, which
+    None what `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone instead of
+    weights. `pack_backbone` stores the backbone in the bundle; None where the next version of the program may
+    come with another one (`packs`). `shade` (hybrid) also judges the picture's own brightness and colour, which
     finds faint stains and wide changes of tone; None what the parent does, else `chosen_shade`.
 
     With `normals` and `held_out` given (both, or neither) these pictures train and calibrate, and `data` is not
@@ -47,7 +48,7 @@ class TrainJob:
     batch: int = 8
     seed: int = 0
     resume: bool = False
-    pack_backbone: bool = False
+    pack_backbone: bool | None = None
     normals: tuple[Sample, ...] = ()
     held_out: tuple[Sample, ...] = ()
     parent: Path | None = None
@@ -101,6 +102,15 @@ class TrainJob:
         if self.shade is None:
             return self.chosen_form is Form.HYBRID and self.chosen_backbone == SHIPPED
         return self.shade
+
+    def packs(self, backbone: str) -> bool:
+        """Return whether a bundle with this backbone carries it.
+
+        A random one exists nowhere else. Where nobody says, the shipped one is stored too: it may change with
+        the program, and a model must outlive that.
+        """
+        packed = backbone == SHIPPED if self.pack_backbone is None else self.pack_backbone
+        return packed or self.backbone_seed is not None
 
     @property
     def seconds(self) -> float | None:

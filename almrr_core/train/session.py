@@ -57,9 +57,9 @@ class Session:
 
     @property
     def packs(self) -> bool:
-        """Return whether the bundle carries its backbone: asked for, or it exists nowhere else."""
+        """Return whether the bundle carries its backbone: as its parent does, or as the job says."""
         inherited = self.parent is not None and BACKBONE in self.parent.files
-        return self.job.pack_backbone or self.job.backbone_seed is not None or inherited
+        return inherited or self.job.packs(self.model.backbone.name)
 
     @property
     def elapsed(self) -> float:

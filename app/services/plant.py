@@ -158,12 +158,10 @@ class Plant:
         return Made(self._store.products(), dataclasses.replace(settings, product=name))
 
     def make_demo(self, settings: Settings) -> Made:
-        """Install the demo line where it is not there; raises STATION_UNPREPARED without its model."""
-        from almrr_core.line.products import DEMO_PRODUCT, install_product, with_demo
+        """Install the demo line where it is missing or outdated; raises STATION_UNPREPARED without a model."""
+        from almrr_core.line.products import with_demo
 
-        if self._demo_bundle is not None and self._store.active_recipe(DEMO_PRODUCT) is None:
-            install_product(self._store, DEMO_PRODUCT, self._demo_bundle, self._actor)
-        wanted = with_demo(self._store, settings, self._actor)
+        wanted = with_demo(self._store, settings, self._actor, self._demo_bundle)
         return Made(self._store.products(), dataclasses.replace(wanted, first_start_done=True))
 
     def save(self, wanted: Settings, before: Settings) -> None:

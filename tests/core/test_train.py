@@ -17,7 +17,7 @@ from almrr_core.errors import ErrorCode, StationError
 from almrr_core.imaging import write_png
 from almrr_core.judge import verdict_of
 from almrr_core.models.almrr import Form
-from almrr_core.models.bundle import read_card
+from almrr_core.models.bundle import BACKBONE, read_card
 from almrr_core.runtime.engine import Engine
 from almrr_core.train import loop
 from almrr_core.train.checkpoint import folder_of
@@ -83,7 +83,8 @@ def test_a_faint_dent_is_found_after_training_and_not_before(
     normals: Path, pieces: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     fresh = pieces[30:]
-    train(job(normals, tmp_path / "trained", steps=60, backbone="texture18", backbone_seed=None))
+    card = train(job(normals, tmp_path / "trained", steps=60, backbone="texture18", backbone_seed=None))
+    assert BACKBONE in card.files, "the next version of the program may come with another one"
     assert finds_the_dent_and_passes_normals(Engine.load(tmp_path / "trained", "cpu"), fresh)
     train(job(normals, tmp_path / "untrained", steps=0, form=Form.PAPER))
     assert not finds_the_dent_and_passes_normals(Engine.load(tmp_path / "untrained", "cpu"), fresh)
@@ -239,6 +240,14 @@ def test_the_shade_counts_by_itself_where_the_backbone_does_not_see_it(tmp_path:
     assert not shade(backbone="texture18", form=Form.PAPER)
     with pytest.raises(StationError, match=r"(?i)hybrid"):
         shade(form=Form.PAPER, shade=True)
+
+
+def test_the_bundle_carries_a_backbone_that_may_be_gone_tomorrow(tmp_path: Path) -> None:
+    asked = TrainJob(tmp_path, tmp_path)
+    assert asked.packs("texture18") and not asked.packs("resnet18")
+    assert not replace(asked, pack_backbone=False).packs("texture18")
+    assert replace(asked, pack_backbone=True).packs("resnet18")
+    assert replace(asked, pack_backbone=False, backbone_seed=1).packs("resnet18"), "it exists nowhere else"
 
 
 def test_a_handful_of_large_pictures_trains_in_tiles_on_blocks(tmp_path: Path) -> None:
