@@ -30,6 +30,7 @@ from almrr_core.files import read_json, write_json
 
 ROWS = {
     "random ResNet-18": ("--backbone", "resnet18", "--random-backbone"),
+    "random, local contrast": ("--backbone", "texture18", "--random-backbone", "--no-shade"),
     "texture18": ("--backbone", "texture18", "--no-shade"),  # the backbones alone are compared
     "ImageNet ResNet-18": ("--backbone", "resnet18", "--weights"),
 }

@@ -49,8 +49,10 @@ def run(options: Options) -> Outcome:
 
 def _run(store: Store, settings: Settings, actor: Actor, options: Options) -> Outcome:
     from almrr_core.line.assembly import active_recipe, active_source, assemble, load_engine
+    from almrr_core.line.products import renew_demo
 
     active_source(settings)  # what is missing is said before a model is loaded
+    renew_demo(store, settings.product, actor)
     recipe = active_recipe(store, settings)
     engine = load_engine(store, recipe, settings.device)
     printer = _Printer()

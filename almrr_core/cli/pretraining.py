@@ -54,8 +54,9 @@ def _pretrain(options: Options, out: Path) -> Outcome:
 
         result = pretrain(job, report, lambda: stop.asked)
     put(
-        f"{result.steps} steps; held-out pixel AP {100 * result.score:.1f}, of random weights "
-        f"{100 * result.random:.1f}. The weights, their card and the log are in {out}."
+        f"{result.steps} steps. Held-out merit (mean of image AUROC and pixel AP on other textures) "
+        f"{100 * result.score:.1f}, of random weights {100 * result.random:.1f}. The weights, their card and "
+        f"the log are in {out}."
     )
     return Outcome({"out": str(out)} | asdict(result))
 
@@ -68,8 +69,6 @@ def _refuse_older(out: Path, resume: bool) -> None:
 
 
 def _details(progress: Progress) -> str:
-    score = "" if progress.score is None else f" · held-out pixel AP {100 * progress.score:.1f}"
-    return (
-        f"step {progress.step} · defects {progress.defects:.3f} · instance {progress.instance:.3f}"
-        f" · {progress.pictures_per_second:.0f} pictures/s{score}"
-    )
+    score = "" if progress.score is None else f" · held-out merit {100 * progress.score:.1f}"
+    pace = f"{progress.pictures_per_second:.0f} pictures/s"
+    return f"step {progress.step} · loss {progress.loss:.3f} · {pace}{score}"

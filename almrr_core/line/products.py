@@ -73,31 +73,37 @@ def demo_bundle() -> Path:
 
 
 def with_demo(store: Store, settings: Settings, actor: Actor, bundle: Path | None = None) -> Settings:
-    """Return settings whose source and product are the demo line, with `bundle` (default: the shipped one).
+    """Return settings whose source and product are the demo line, which is installed the first time.
 
-    It is installed the first time, and again where the program has come with other weights since. Raises
-    STATION_UNPREPARED where nothing was shipped, and what `install_product` raises.
+    Its model is `bundle`, or the shipped one. Raises STATION_UNPREPARED and what `install_product` does.
     """
-    bundle = bundle or demo_bundle()
-    if not _demo_works(store, bundle):
-        install_product(store, DEMO_PRODUCT, bundle, actor)
+    if store.active_recipe(DEMO_PRODUCT) is None:
+        install_product(store, DEMO_PRODUCT, bundle or demo_bundle(), actor)
     others = tuple(one for one in settings.sources if one.source_id != DEMO_SOURCE)
     kept = next((one for one in settings.sources if one.source_id == DEMO_SOURCE), None)
     source = kept or SourceSettings(DEMO_SOURCE, SourceKind.SIMULATED)
     return replace(settings, product=DEMO_PRODUCT, sources=(*others, source), active_source=DEMO_SOURCE)
 
 
-def _demo_works(store: Store, bundle: Path) -> bool:
-    """Return whether a demo model is active whose backbone, if not in its own folder, is still shipped."""
-    from almrr_core.models.bundle import BACKBONE, read_bundle
+def renew_demo(store: Store, product: str, actor: Actor, bundle: Path | None = None) -> None:
+    """Install the demo line's model again where the program has come with another backbone since.
 
-    recipe = store.active_recipe(DEMO_PRODUCT)
+    Call it before the model is loaded: what is shipped for the demo does not carry its backbone. Nothing
+    happens for another `product`, and where no model is shipped. Raises what `read_card` and
+    `install_product` raise.
+    """
+    from almrr_core.models.bundle import BACKBONE, CARD, read_card
+
+    recipe, bundle = store.active_recipe(DEMO_PRODUCT), bundle or DEMO_BUNDLE
     row = None if recipe is None else store.model(recipe.model_id)
-    if row is None:
-        return False
-    used, shipped = (read_bundle(folder).card for folder in (store.folder / row.folder, bundle))
-    other = used.backbone == shipped.backbone and used.backbone_hash != shipped.backbone_hash
-    return BACKBONE in used.files or not other
+    if product != DEMO_PRODUCT or recipe is None or row is None or row.deleted:
+        return
+    if not (bundle / CARD).is_file():
+        return
+    used, shipped = read_card(store.folder / row.folder), read_card(bundle)
+    same = used.backbone != shipped.backbone or used.backbone_hash == shipped.backbone_hash
+    if not same and BACKBONE not in used.files:
+        install_product(store, DEMO_PRODUCT, bundle, actor, recipe.trigger, recipe.on_late_output)
 
 
 def name_for_files(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Frozen feature extractors: ResNet-18, ResNet-50 and the pre-activation ResNet-50 v2.
+"""Frozen feature extractors: ResNet-18, with local contrast `texture18`, ResNet-50 and ResNet-50 v2.
 
 Parameters carry torchvision's names, so its weight files load as they are. Sources: He et al., "Deep
 residual learning" (arXiv 1512.03385), with the stride in the 3×3 convolution (torchvision's "v1.5"), and
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from almrr_core.errors import ErrorCode, StationError
+from almrr_core.models.contrast import local_contrast
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pictures in 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -120,12 +121,13 @@ class PreActBottleneck(_Block):
 class Backbone(nn.Module):
     """A frozen ResNet cut off after the last used stage; `channels` and `strides` follow `stages` in order.
 
-    Stage SHADE is no stage of the network but the picture's own colour, which the others, trained to see
-    past the lighting, hardly know. Frozen means: always in eval mode (`train()` is without effect) and no
+    Stage SHADE is no stage of the network but the picture's own colour, which `texture18`, made to look past
+    the light, hardly knows. Frozen means: always in eval mode (`train()` is without effect) and no
     parameter asks for a gradient; gradients still flow to the input where that asks for one.
     """
 
     folds: ClassVar[Pairs] = (("conv1", "bn1"),)
+    sees: ClassVar[str] = ""  # what it is shown instead of the picture; counts in `weights_hash`
     mean: Tensor
     std: Tensor
 
@@ -178,6 +180,16 @@ class ResNet(Backbone):
     """torchvision's ResNet-18 or ResNet-50 (v1.5): activation after the sum."""
 
 
+class TextureResNet(ResNet):
+    """ResNet-18 behind `local_contrast`: what the light does is taken out before, not learned."""
+
+    sees = "local contrast 1"
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Return the normalised local contrast."""
+        return super().normalised(local_contrast(images))
+
+
 class PreActResNet(Backbone):
     """ResNet v2: a batch norm on the input, blocks that activate their own input.
 
@@ -204,7 +216,7 @@ class PreActResNet(Backbone):
 
 _KINDS: dict[str, tuple[type[Backbone], type[_Block], Ints]] = {
     "resnet18": (ResNet, BasicBlock, (2, 2, 2, 2)),
-    "texture18": (ResNet, BasicBlock, (2, 2, 2, 2)),  # a ResNet-18 with the weights we ship
+    "texture18": (TextureResNet, BasicBlock, (2, 2, 2, 2)),  # with the weights we ship
     "resnet50": (ResNet, Bottleneck, (3, 4, 6, 3)),
     "resnet50v2": (PreActResNet, PreActBottleneck, (3, 4, 6, 3)),
 }

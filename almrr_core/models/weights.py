@@ -260,13 +260,13 @@ def pack(backbone: Backbone) -> dict[str, Tensor]:
 
 
 def weights_hash(backbone: Backbone) -> str:
-    """Return 64 hex digits that name the weights in use, for a bundle's card.
+    """Return 64 hex digits that name the weights in use and what they are shown, for a bundle's card.
 
-    SHA-256 over name, shape and little-endian bytes of every tensor of `pack(backbone)`, sorted by name. So
-    the container (`.pth`, `.safetensors`), unused layers, the device, the memory format and a round trip
-    through half precision do not change it; other stages or other weights do.
+    SHA-256 over `sees`, then name, shape and little-endian bytes of every tensor of `pack(backbone)`, sorted by
+    name. So the container (`.pth`, `.safetensors`), unused layers, the device, the memory format and a round
+    trip through half precision do not change it; other stages or other weights do.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(backbone.sees.encode())
     for name, tensor in pack(backbone).items():
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.numpy().tobytes())

@@ -59,13 +59,12 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a pre-training stands: the last step's losses, pictures per second, the last score (or None)."""
+    """Where a pre-training stands: the last step's loss, pictures per second, the last score (or None)."""
 
     stage: Stage
     step: int = 0
     fraction: float = 0.0
-    defects: float = 0.0
-    instance: float = 0.0
+    loss: float = 0.0
     pictures_per_second: float = 0.0
     score: float | None = None
 

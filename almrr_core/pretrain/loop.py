@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -14,9 +14,9 @@ from almrr_core.errors import ErrorCode, StationError
 from almrr_core.models.backbone import Backbone, build_backbone
 from almrr_core.pretrain.job import Cancelled, PretrainJob, Progress, Report, Stage
 from almrr_core.pretrain.record import LOG, Line, described, export, read_log, write_log
-from almrr_core.pretrain.score import HeldOut
+from almrr_core.pretrain.score import Figures, HeldOut
 from almrr_core.pretrain.state import FILE, State
-from almrr_core.pretrain.views import FITTED, TESTED
+from almrr_core.pretrain.views import VIEWS
 from almrr_core.runtime.engine import resolve_device
 
 CHECKPOINT_SECONDS, SCORE_SECONDS = 180.0, 900.0
@@ -25,7 +25,7 @@ EVERY = 50  # steps of a line of the log, after the exact ones
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came out: steps made, and the held-out scores (pixel AP in 0..1) of random and trained weights."""
+    """What came out: steps made, and the held-out merits (0..1) of random and trained weights."""
 
     steps: int
     seconds: float
@@ -73,8 +73,8 @@ class _Run:
     state: State = field(init=False)
     held_out: HeldOut = field(init=False)
     lines: list[Line] = field(default_factory=list)
-    sums: list[tuple[float, float]] = field(default_factory=list)
-    random: float = 0.0
+    sums: list[float] = field(default_factory=list)
+    start: Figures = field(init=False)
     best: float = -1.0
     score: float | None = None
     started: float = field(default_factory=time.monotonic)
@@ -87,21 +87,22 @@ class _Run:
         self.report(Progress(Stage.SURFACES))
         self.state = State(self.job.recipe, self.job.seed, device)
         self.held_out = HeldOut(device, self.job.recipe.held_out)
+        self.report(Progress(Stage.SCORING))
+        self.start = self._score(build_backbone("texture18", seed=self.job.seed))
         if self.job.resume:
             self._take_up()
         else:
-            self.random = self._score(build_backbone("resnet18", seed=self.job.seed))
-            self.lines = [Line(0, 0.0, 0.0, 0.0, self.random)]
+            self.lines = [Line(0, 0.0, 0.0, self.start.merit)]
         self._steps(halves(device))
         self._judge()
         self._save()
-        return Result(self.state.step, self.elapsed, self.random, self.best)
+        return Result(self.state.step, self.elapsed, self.start.merit, self.best)
 
     def _take_up(self) -> None:
         spent = self.state.restore(self.job.out)
         self.lines = [line for line in read_log(self.job.out / LOG) if line.step <= self.state.step]
         scores = [line.score for line in self.lines if line.score is not None]
-        self.random, self.best = scores[0], max(scores[1:], default=-1.0)
+        self.best = max(scores[1:], default=-1.0)
         self.started = time.monotonic() - spent
 
     @property
@@ -121,12 +122,8 @@ class _Run:
                 raise
             if self.state.step <= self.job.recipe.exact or self.state.step % EVERY == 0:
                 self._note()
-            pace = (
-                (self.state.step - first)
-                * self.job.recipe.batch
-                * (FITTED + TESTED)
-                / (time.monotonic() - begun)
-            )
+            seen = (self.state.step - first) * self.job.recipe.batch * VIEWS
+            pace = seen / (time.monotonic() - begun)
             self.report(self._progress(Stage.TRAINING, pace))
             now = time.monotonic()
             if now - self.scored > SCORE_SECONDS:
@@ -141,17 +138,16 @@ class _Run:
 
     def _note(self) -> None:
         if self.sums:
-            defects, instance = (sum(column) / len(self.sums) for column in zip(*self.sums, strict=True))
-            self.lines.append(Line(self.state.step, self.elapsed, defects, instance))
+            self.lines.append(Line(self.state.step, self.elapsed, sum(self.sums) / len(self.sums)))
             self.sums.clear()
 
     def _judge(self) -> None:
         """Score the average; export it where it is the best so far."""
         self.report(self._progress(Stage.SCORING, 0.0))
         self._note()
-        self.score = self._score(self.state.average)
-        last = self.lines[-1]
-        self.lines[-1] = Line(last.step, last.seconds, last.defects, last.instance, self.score)
+        figures = self._score(self.state.average)
+        self.score = figures.merit
+        self.lines[-1] = replace(self.lines[-1], score=self.score)
         if self.score > self.best:
             self.best = self.score
             facts: dict[str, object] = {
@@ -160,12 +156,12 @@ class _Run:
                 "steps": self.state.step,
                 "minutes": round(self.elapsed / 60, 1),
                 "device": self.state.device.type,
-                "held_out_pixel_ap": {"random": round(self.random, 5), "trained": round(self.score, 5)},
+                "held_out": {"random": self.start.rounded(), "trained": figures.rounded()},
             }
             export(self.job.out, self.state.average, facts, self.lines)
         self.scored = time.monotonic()
 
-    def _score(self, backbone: Backbone) -> float:
+    def _score(self, backbone: Backbone) -> Figures:
         rounded = copy.deepcopy(backbone).cpu().eval()
         return self.held_out.score(rounded)
 
@@ -186,5 +182,5 @@ class _Run:
     def _progress(self, stage: Stage, pace: float) -> Progress:
         step, job = self.state.step, self.job
         fraction = step / job.steps if job.steps is not None else min(1.0, self.elapsed / job.seconds)
-        defects, instance = self.sums[-1] if self.sums else (self.lines[-1].defects, self.lines[-1].instance)
-        return Progress(stage, step, fraction, defects, instance, pace, self.score)
+        loss = self.sums[-1] if self.sums else self.lines[-1].loss
+        return Progress(stage, step, fraction, loss, pace, self.score)

@@ -10,13 +10,13 @@ class HeldOutSizes:
     """How much the held-out score is taken from: surfaces, and pieces of each, `size` pixels a side.
 
     The closed form is fitted to `normals`, its logit to `fitted` pieces with known anomalies or none, and
-    `tested` pieces with unknown ones are judged.
+    `tested` pieces with unknown ones and as many more without are judged.
     """
 
     surfaces: int = 9
-    normals: int = 20
+    normals: int = 40
     fitted: int = 9
-    tested: int = 12
+    tested: int = 24
     size: int = 256
 
 
@@ -24,16 +24,16 @@ class HeldOutSizes:
 class Recipe:
     """How the steps are made.
 
-    A step sees `batch` of the latest `capacity` surfaces (0.7 MB each); `first` are there before the first
-    step, and each step adds one. AdamW's `rate` rises with the square of the step over `warm_up` steps and
-    then stays; the weights that are shipped are an average over about the last eighth of all steps
+    A step sees `batch` of the surfaces (0.6 MB each); `first` are there before the first step, and each step
+    adds one until there are `capacity`. AdamW's `rate` rises with the square of the step over `warm_up` steps
+    and then stays; the weights that are shipped are an average over about the last eighth of all steps
     (`average_power`, as in training). The first `exact` steps run in float32 on every machine, so that another
     one can reproduce them: at their low rates the rounding of two machines does not grow.
     """
 
     first: int = 64
-    capacity: int = 768
-    batch: int = 12
+    capacity: int = 3000
+    batch: int = 36
     rate: float = 2e-3
     warm_up: int = 200
     decay: float = 0.02

@@ -17,6 +17,7 @@ import torch
 from almrr_core.data.textures import HELD_OUT_TEXTURES
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import read_json, write_atomic, write_json
+from almrr_core.models import contrast
 from almrr_core.models.backbone import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from almrr_core.models.weights import pack, weights_hash
 from almrr_core.pretrain import learner, surfaces, views
@@ -25,17 +26,24 @@ from almrr_core.pretrain.recipe import Recipe
 NAME = "texture18"
 WEIGHTS, CARD, LOG = f"{NAME}.safetensors", f"{NAME}.json", f"{NAME}-log.csv"
 LICENCE = "Apache-2.0"
-HEAD = ("step", "seconds", "defects", "instance", "score")
+HEAD = ("step", "seconds", "loss", "score")
+INPUT = {  # in this order, and last mean and std
+    "local_contrast": {
+        "gaussian_pixels": contrast.CELL * contrast.SIGMA,
+        "least_spread": contrast.LEAST,
+        "mean": contrast.LEVEL,
+        "spread": contrast.SPREAD,
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the log: the mean losses since the line before, and the held-out score where it was taken."""
+    """One line of the log: the mean loss since the line before, and the held-out merit where it was taken."""
 
     step: int
     seconds: float
-    defects: float
-    instance: float
+    loss: float
     score: float | None = None
 
 
@@ -46,9 +54,7 @@ def write_log(path: Path, lines: Sequence[Line]) -> None:
     rows.writerow(HEAD)
     for line in lines:
         score = "" if line.score is None else f"{line.score:.5f}"
-        rows.writerow(
-            [line.step, f"{line.seconds:.0f}", f"{line.defects:.6f}", f"{line.instance:.6f}", score]
-        )
+        rows.writerow([line.step, f"{line.seconds:.0f}", f"{line.loss:.6f}", score])
     write_atomic(path, text.getvalue().encode())
 
 
@@ -60,8 +66,7 @@ def read_log(path: Path) -> list[Line]:
             Line(
                 int(row["step"]),
                 float(row["seconds"]),
-                float(row["defects"]),
-                float(row["instance"]),
+                float(row["loss"]),
                 float(row["score"]) if row["score"] else None,
             )
             for row in rows
@@ -92,8 +97,8 @@ def export(folder: Path, backbone: Backbone, facts: dict[str, object], lines: Se
     content = safetensors.torch.save(pack(backbone))
     card = {
         "name": NAME,
-        "architecture": "ResNet-18, conv1 to layer3, torchvision's names, batch norms not folded",
-        "input": {"range": "RGB in 0..1", "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
+        "architecture": "local contrast, then ResNet-18 up to layer3, torchvision's names, norms not folded",
+        "input": {"range": "RGB in 0..1", **INPUT, "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
         "licence": LICENCE,
         "data": "generated textures and defects only; no picture was read",
         **facts,
@@ -108,14 +113,15 @@ def export(folder: Path, backbone: Backbone, facts: dict[str, object], lines: Se
 
 
 def described(recipe: Recipe) -> dict[str, object]:
-    """Return all numbers of the recipe for the card, those of views and losses from where they act."""
+    """Return the recipe for the card, with the families and the main numbers of views and loss."""
     return asdict(recipe) | {
         "families": [family.name for family in surfaces.TRAINED_TEXTURES],
         "held_out_families": [family.name for family in HELD_OUT_TEXTURES],
         "piece_pixels": surfaces.SIDE,
         "view_pixels": views.VIEW,
-        "views_a_surface": [views.FITTED, views.TESTED],
-        "shrink": learner.SHRINK,
-        "temperature": learner.TEMPERATURE,
-        "weights": {"stage": learner.STAGE_WEIGHT, "instance": learner.INSTANCE_WEIGHT},
+        "views_a_surface": views.VIEWS,
+        "window": surfaces.WINDOW,
+        "zoom": views.ZOOM,
+        "turn_rad": views.TURN,
+        "label_smoothing": learner.SMOOTHING,
     }

@@ -1,25 +1,29 @@
-"""The figure a backbone is chosen by: defects of held-out families on surfaces of held-out families.
+"""The figures a backbone is chosen by: defects of held-out families on surfaces of held-out families.
 
 For each surface a Gaussian per stage is fitted to normal pieces, as in the inspection model's closed form. A
-logit of the distances is fitted to anomalies of the training families; what counts is the pixel AP on defects
-of families that nothing was trained or fitted on.
+logit of the distances is fitted to anomalies of the training families; what counts are defects of families
+that nothing was trained or fitted on, and patches of the surface itself that are turned. The pieces of a
+surface differ in light, contrast and scale, as the pictures of a real line do: without that, features that only
+know one light would score best.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 
 from almrr_core.data.anomalies import AnomalyOptions, simulate
 from almrr_core.data.families import HELD_OUT_FAMILIES
+from almrr_core.data.fields import Dice, affine, ellipse, luma
 from almrr_core.data.textures import HELD_OUT_TEXTURES, ProceduralTextures, make_textures
 from almrr_core.models.backbone import Backbone, folded
 from almrr_core.models.closed_form import Whitening
@@ -28,17 +32,36 @@ from almrr_core.pretrain.recipe import HeldOutSizes
 CHUNK = 8
 FINEST = 4  # pixels of a position of the finest stage
 SMOOTH = 7  # such positions
+PEAK = 5  # positions a side of the mean whose highest is a picture's score
 SEED = 1860
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Means over the surfaces, in 0..1."""
+
+    image_auroc: float
+    pixel_ap: float
+
+    @property
+    def merit(self) -> float:
+        """Return the one number backbones are compared by, as models are (`train.criterion`)."""
+        return (self.image_auroc + self.pixel_ap) / 2
+
+    def rounded(self) -> dict[str, float]:
+        """Return the figures for the card."""
+        return {name: round(value, 5) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
-    """One surface: uint8 pictures (n, 3, S, S) and bool masks (n, 1, S, S) of the changed ones."""
+    """One surface: uint8 pictures (n, 3, S, S), `good` ones normal too, and the changed ones' masks."""
 
     normal: Tensor
+    good: Tensor
     fitted: Tensor
-    fitted_masks: Tensor
     tested: Tensor
+    fitted_masks: Tensor
     tested_masks: Tensor
 
 
@@ -55,38 +78,73 @@ class HeldOut:
 
     def _make(self, number: int, generator: torch.Generator, textures: ProceduralTextures) -> _Pieces:
         family = HELD_OUT_TEXTURES[number % len(HELD_OUT_TEXTURES)]
-        parts = (self._sizes.normals, self._sizes.fitted, self._sizes.tested)
-        made = make_textures(
-            sum(parts), self._sizes.size, generator, self._device, (family,), alike=True
-        ).images
-        normal, fitted, tested = made.split(parts)
+        sizes = self._sizes
+        parts = (sizes.normals, sizes.tested, sizes.fitted, sizes.tested)
+        made = make_textures(sum(parts), sizes.size, generator, self._device, (family,), alike=True).images
+        made = _placed(luma(made).expand_as(made) if number % 2 else made, Dice(len(made), generator))
+        normal, good, fitted, tested = made.split(parts)
         known = simulate(fitted, textures, generator, AnomalyOptions())
         unknown = simulate(tested, textures, generator, AnomalyOptions(HELD_OUT_FAMILIES, fraction=1.0))
-        pictures = (normal, known.images, known.masks, unknown.images, unknown.masks)
-        return _Pieces(*(one.mul(255).round_().to(torch.uint8) for one in pictures))
+        turned, where = _turned(tested[: len(tested) // 4], generator)
+        unknown.images[: len(turned)], unknown.masks[: len(turned)] = turned, where
+        seen = [_lit(one, Dice(len(one), generator)) for one in (normal, good, known.images, unknown.images)]
+        parts_and_masks = (*seen, known.masks, unknown.masks)
+        return _Pieces(*(one.mul(255).round_().to(torch.uint8) for one in parts_and_masks))
 
     @torch.no_grad()
-    def score(self, backbone: Backbone) -> float:
-        """Return the mean pixel AP (0..1) over the surfaces."""
-        return float(np.mean(self.scores(backbone)))
-
-    @torch.no_grad()
-    def scores(self, backbone: Backbone) -> list[float]:
-        """Return the pixel AP (0..1) of each surface."""
+    def score(self, backbone: Backbone) -> Figures:
+        """Return the figures of a backbone."""
         frozen = folded(backbone).to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        judges = [_Judge(frozen, one.normal) for one in self._surfaces]
-        pairs = list(zip(judges, self._surfaces, strict=True))
+        pairs = [(_Judge(frozen, one.normal), one) for one in self._surfaces]
         known = np.concatenate([judge.evidence(one.fitted) for judge, one in pairs])
         truth = np.concatenate([_truth(one.fitted_masks) for one in self._surfaces])
         logit = LogisticRegression().fit(known, truth)
-        return [
-            float(
-                average_precision_score(
-                    _truth(one.tested_masks), logit.decision_function(judge.evidence(one.tested))
-                )
-            )
-            for judge, one in pairs
-        ]
+        images, pixels = zip(*(_figures(logit, judge, one) for judge, one in pairs), strict=True)
+        return Figures(float(np.mean(images)), float(np.mean(pixels)))
+
+
+def _figures(logit: LogisticRegression, judge: _Judge, one: _Pieces) -> tuple[float, float]:
+    """Return image AUROC and pixel AP on one surface."""
+    good, bad = (logit.decision_function(judge.evidence(part)) for part in (one.good, one.tested))
+    scores = np.concatenate([_peaks(values, len(one.good)) for values in (good, bad)])
+    image = roc_auc_score(np.arange(len(scores)) >= len(one.good), scores)
+    return float(image), float(average_precision_score(_truth(one.tested_masks), bad))
+
+
+def _peaks(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the highest local mean of each of `count` pictures, from their positions' values."""
+    side = math.isqrt(len(values) // count)
+    maps = torch.from_numpy(values).view(count, 1, side, side)
+    found: NDArray[np.float64] = F.avg_pool2d(maps, PEAK, 1).amax((1, 2, 3)).numpy()
+    return found
+
+
+def _placed(images: Tensor, dice: Dice) -> Tensor:
+    """Return pictures a little turned and up to a quarter larger."""
+    return affine(images, dice.uniform(-0.05, 0.05), dice.log_uniform(1.0, 1.25)).clamp_(0, 1)
+
+
+def _turned(images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return pictures with a round patch turned by 15 to 45°, to either side, and the patches' masks."""
+    dice, size = Dice(len(images), generator), images.shape[-1]
+    angle = dice.uniform(0.26, 0.79) * torch.where(dice.chance(0.5), -1.0, 1.0)
+    radius = dice.uniform(0.09, 0.18) * size
+    centre = dice.uniform(0.25, 0.75) * size, dice.uniform(0.25, 0.75) * size
+    mask = (ellipse(size, centre, (radius, radius), angle) < 1).float()
+    edge = F.avg_pool2d(mask, 5, 1, 2)
+    return images + (affine(images, angle) - images) * edge, mask
+
+
+def _lit(images: Tensor, dice: Dice) -> Tensor:
+    """Return pictures under a light of their own: contrast, level, a slope, darker corners, noise."""
+    height, width = images.shape[-2:]
+    y = torch.linspace(-1, 1, height, device=images.device).view(1, 1, -1, 1)
+    x = torch.linspace(-1, 1, width, device=images.device)
+    mean = images.mean((1, 2, 3), keepdim=True)
+    light = dice.uniform(-0.08, 0.08) * x + dice.uniform(-0.08, 0.08) * y
+    light = light + dice.uniform(-0.06, 0.02) * (x * x + y * y) + dice.uniform(-0.15, 0.15)
+    seen = mean + light + (images - mean) * dice.log_uniform(0.5, 1.3)
+    return (seen + dice.levels(0.5, 4) * dice.normal(1, height, width)).clamp_(0, 1)
 
 
 class _Judge:

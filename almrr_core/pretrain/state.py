@@ -14,12 +14,13 @@ from torch import Tensor
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import write_atomic
 from almrr_core.models.backbone import Backbone
-from almrr_core.pretrain.learner import Learner, Losses
+from almrr_core.pretrain.learner import Learner
 from almrr_core.pretrain.recipe import Recipe
+from almrr_core.pretrain.record import described
 from almrr_core.pretrain.surfaces import Row
-from almrr_core.pretrain.views import look
+from almrr_core.pretrain.views import VIEWS, look
 
-FILE, NOTE, FORMAT = "state.safetensors", "note", 1
+FILE, NOTE, FORMAT = "state.safetensors", "note", 2
 
 
 class State:
@@ -27,7 +28,8 @@ class State:
 
     def __init__(self, recipe: Recipe, seed: int, device: torch.device) -> None:
         self.recipe, self.seed, self.device, self.step = recipe, seed, device, 0
-        self.learner = Learner(seed).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        learner = Learner(seed, recipe.capacity)
+        self.learner = learner.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.average: Backbone = copy.deepcopy(self.learner.backbone).requires_grad_(False).train()
         self.parameters = list(self.learner.parameters())
         self.optimiser = torch.optim.AdamW(
@@ -37,8 +39,8 @@ class State:
         self.generator.manual_seed(seed)
         self.row: Row | None = None
 
-    def advance(self, half: bool) -> tuple[float, float]:
-        """Make one step and return its losses, (defects, instance); raises TRAINING_DIVERGED.
+    def advance(self, half: bool) -> float:
+        """Make one step and return its loss; raises TRAINING_DIVERGED.
 
         `half` allows bfloat16 after the exact steps.
         """
@@ -49,12 +51,13 @@ class State:
         chosen = torch.randperm(len(self.row.surfaces), generator=self.generator, device=self.device)[
             : recipe.batch
         ]
-        episode = look([self.row.surfaces[index] for index in chosen.tolist()], self.generator)
-        losses: Losses = self.learner(episode, half and self.step >= recipe.exact)
+        views = look([self.row.surfaces[index] for index in chosen.tolist()], self.generator)
+        numbers = chosen.repeat_interleave(VIEWS)
+        loss: Tensor = self.learner(views.flatten(0, 1), numbers, half and self.step >= recipe.exact)
         self.optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, recipe.clip)
-        if not torch.isfinite(norm) or not torch.isfinite(losses.total):
+        if not torch.isfinite(norm) or not torch.isfinite(loss):
             raise StationError(
                 ErrorCode.TRAINING_DIVERGED,
                 f"The pre-training's loss is not a finite number any more after {self.step} steps.",
@@ -65,7 +68,7 @@ class State:
             group["lr"] = recipe.rate * min(1.0, self.step / recipe.warm_up) ** 2
         self.optimiser.step()
         self._average()
-        return float(losses.defects.detach()), float(losses.instance.detach())
+        return float(loss.detach())
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -75,7 +78,7 @@ class State:
 
     def save(self, folder: Path, seconds: float) -> None:
         """Write a checkpoint atomically; raises WRITE_FAILED."""
-        note = {"format": FORMAT, "seed": self.seed, "step": self.step, "seconds": seconds}
+        note = {"begun": self._begun(), "step": self.step, "seconds": seconds}
         tensors = {name: value.detach().cpu().contiguous() for name, value in self._named().items()}
         write_atomic(folder / FILE, save(tensors, {NOTE: json.dumps(note)}))
 
@@ -86,17 +89,21 @@ class State:
             tensors = load(content)
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             note = json.loads(header["__metadata__"][NOTE])
-            if (note["format"], note["seed"]) != (FORMAT, self.seed):
-                raise ValueError("another seed or version")
+            if note["begun"] != self._begun():
+                raise ValueError("it was begun with another seed, recipe or version")
             self._take(tensors)
             self.step = int(note["step"])
             return float(note["seconds"])
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise StationError(
                 ErrorCode.CHECKPOINT_WRONG,
-                f"The pre-training in {folder} cannot be resumed: {error}.",
+                f"The pre-training in {folder} cannot be resumed: {reason.rstrip(' .:')}.",
                 "Start it again without --resume, or with the seed it was started with.",
             ) from error
+
+    def _begun(self) -> str:
+        return json.dumps([FORMAT, self.seed, described(self.recipe)], sort_keys=True)
 
     def _named(self) -> dict[str, Tensor]:
         found = {f"learner.{name}": value for name, value in self.learner.state_dict().items()}

@@ -1,37 +1,71 @@
-"""The material of pre-training: an endless row of generated surfaces, each a function of (seed, number).
+"""The material of pre-training: a row of generated surfaces, each a function of (seed, number).
 
 Nothing here is read from a file: surfaces are procedural, their defects those of the training families.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from almrr_core.data.anomalies import AnomalyOptions, simulate
+from almrr_core.data.fields import Dice
 from almrr_core.data.textures import HELD_OUT_TEXTURES, TEXTURE_FAMILIES, make_textures
 
 SIDE = 192  # pixels of a piece,
 SCALE = 1.0  # which has the yarns and grains of a 256×256 picture
+WINDOW = (75 / SIDE, 150 / SIDE)  # of a piece that the views of a surface show: magnified 1.5 to 0.75 times
 NORMAL, CHANGED = 2, 3  # pieces of a surface without and with a defect
 POINTS = 16  # places inside each defect that a view may look at
 STRIDE = 1_000_003  # between the seeds of two runs' surfaces
 TRAINED_TEXTURES = tuple(family for family in TEXTURE_FAMILIES if family not in HELD_OUT_TEXTURES)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Surface:
-    """Pieces of one surface: (NORMAL + CHANGED, 4, SIDE, SIDE) uint8, red, green, blue and mask (0 or 255).
+class Manner(NamedTuple):
+    """How all views of a surface show it, each (K, 1, 1, 1) for K surfaces.
 
-    The first NORMAL pieces have an empty mask. `points` (CHANGED, POINTS, 2) are (x, y) in −1..1 inside masks.
+    It belongs to the surface: a texture that is turned, mirrored, magnified or negative is another one to tell
+    apart, or the features would go blind to yarns that run the wrong way.
     """
 
-    number: int
+    angle: Tensor  # rad
+    window: Tensor  # of a piece, in 0..1
+    mirrored: Tensor  # bool
+    gray: Tensor  # bool
+    negative: Tensor  # bool
+    contrast: Tensor  # a factor
+    level: Tensor  # added, of 0..1
+    noise: Tensor  # standard deviation, of 0..1
+
+
+def draw_manner(dice: Dice) -> Manner:
+    """Return the manners of as many surfaces as the dice have samples."""
+    return Manner(
+        angle=dice.uniform(-math.pi, math.pi),
+        window=dice.log_uniform(*WINDOW),
+        mirrored=dice.chance(0.5),
+        gray=dice.chance(0.5),
+        negative=dice.chance(0.25),
+        contrast=dice.log_uniform(0.45, 1.3),
+        level=dice.uniform(-0.15, 0.15),
+        noise=dice.levels(0.5, 6),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """Pieces of one surface: (NORMAL + CHANGED, 3, SIDE, SIDE) uint8, the first NORMAL ones without a defect.
+
+    `points` (CHANGED, POINTS, 2) are (x, y) in −1..1 inside the defects of the others.
+    """
+
     pieces: Tensor
     points: Tensor
+    manner: Manner
 
 
 class _Foreign:
@@ -55,21 +89,21 @@ def make_surface(seed: int, number: int, device: torch.device) -> Surface:
     made = make_textures(NORMAL + CHANGED, SIDE, generator, device, (family,), alike=True, scale=SCALE).images
     foreign = make_textures(1, SIDE, generator, device, TRAINED_TEXTURES, scale=SCALE).images
     planted = simulate(made[NORMAL:], _Foreign(foreign), generator, AnomalyOptions(fraction=1.0))
-    masks = torch.cat([torch.zeros_like(made[:NORMAL, :1]), planted.masks])
-    pieces = torch.cat([torch.cat([made[:NORMAL], planted.images]), masks], dim=1)
+    pieces = torch.cat([made[:NORMAL], planted.images])
     places = torch.multinomial(planted.masks.flatten(1), POINTS, replacement=True, generator=generator)
     points = torch.stack([places % SIDE, places // SIDE], dim=2) * (2 / SIDE) - 1
-    return Surface(number, pieces.mul_(255).round_().to(torch.uint8), points)
+    manner = draw_manner(Dice(1, generator))
+    return Surface(pieces.mul_(255).round_().to(torch.uint8), points, manner)
 
 
 class Row:
-    """The latest `capacity` surfaces before number `last`: grows by one a step, then moves on."""
+    """The surfaces from number 0 on: `count` of them at first, at most `capacity`."""
 
-    def __init__(self, seed: int, device: torch.device, capacity: int, last: int) -> None:
-        self._seed, self._device = seed, device
-        numbers = range(max(0, last - capacity), last)
-        self.surfaces = deque((make_surface(seed, n, device) for n in numbers), maxlen=capacity)
+    def __init__(self, seed: int, device: torch.device, capacity: int, count: int) -> None:
+        self._seed, self._device, self._capacity = seed, device, capacity
+        self.surfaces = [make_surface(seed, number, device) for number in range(min(count, capacity))]
 
     def grow(self) -> None:
-        """Add the next surface; the oldest leaves a full row."""
-        self.surfaces.append(make_surface(self._seed, self.surfaces[-1].number + 1, self._device))
+        """Add the next surface unless the row is full."""
+        if len(self.surfaces) < self._capacity:
+            self.surfaces.append(make_surface(self._seed, len(self.surfaces), self._device))

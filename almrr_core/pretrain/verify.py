@@ -37,8 +37,5 @@ def verify(folder: Path, recipe: Recipe | None = None) -> Verified:
     state = State(recipe, recorded_seed(folder / CARD), resolve_device("cpu"))
     with quick_numbers():
         repeated = [state.advance(half=False) for _ in recorded]
-    differences = [
-        max(abs(line.defects - defects), abs(line.instance - instance))
-        for line, (defects, instance) in zip(recorded, repeated, strict=True)
-    ]
+    differences = [abs(line.loss - loss) for line, loss in zip(recorded, repeated, strict=True)]
     return Verified(len(recorded), max(differences, default=0.0))

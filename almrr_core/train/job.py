@@ -97,7 +97,7 @@ class TrainJob:
     def chosen_shade(self) -> bool:
         """Return whether brightness and colour are judged too; where nobody says, with the shipped backbone.
 
-        It was trained to look past the light; ImageNet's see some of the tone by themselves.
+        It is made to look past the light; ImageNet's see some of the tone by themselves.
         """
         if self.shade is None:
             return self.chosen_form is Form.HYBRID and self.chosen_backbone == SHIPPED

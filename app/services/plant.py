@@ -91,7 +91,9 @@ class Plant:
     def load(self, settings: Settings) -> Loaded:
         """Load the model of the chosen product; raises STATION_UNPREPARED and what `Engine.load` raises."""
         from almrr_core.line.assembly import active_recipe, load_engine
+        from almrr_core.line.products import renew_demo
 
+        renew_demo(self._store, settings.product, self._actor, self._demo_bundle)
         recipe = active_recipe(self._store, settings)
         engine = load_engine(self._store, recipe, settings.device)
         give_back()  # loading takes twice what stays
@@ -158,7 +160,7 @@ class Plant:
         return Made(self._store.products(), dataclasses.replace(settings, product=name))
 
     def make_demo(self, settings: Settings) -> Made:
-        """Install the demo line where it is missing or outdated; raises STATION_UNPREPARED without a model."""
+        """Install the demo line where it is not there; raises STATION_UNPREPARED without its model."""
         from almrr_core.line.products import with_demo
 
         wanted = with_demo(self._store, settings, self._actor, self._demo_bundle)

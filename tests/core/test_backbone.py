@@ -18,6 +18,7 @@ from almrr_core.models.backbone import (
     folded,
     restaged,
 )
+from almrr_core.models.contrast import local_contrast
 from almrr_core.models.weights import find_weights, load_weights
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -92,6 +93,7 @@ class Twin:
             "resnet50v2": self.preact,
         }[name]
         depths = (2, 2, 2, 2) if name.endswith("18") else (3, 4, 6, 3)
+        images = local_contrast(images) if name == "texture18" else images
         x = (images - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
         x = self.norm("bn_data", x) if name == "resnet50v2" else x
         x = F.max_pool2d(F.relu(self.norm("bn1", self.conv("conv1", x, 2))), 3, 2, 1)

@@ -4,29 +4,39 @@ import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from almrr_core.data.anomalies import Simulated, simulate
+from almrr_core.data.fields import luma
 from almrr_core.data.textures import HELD_OUT_TEXTURES
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import sha256_of
 from almrr_core.models.backbone import build_backbone
 from almrr_core.models.weights import load_weights, weights_hash
+from almrr_core.pretrain import surfaces, views
 from almrr_core.pretrain.job import PretrainJob, Progress, Stage
-from almrr_core.pretrain.learner import FLOOR, contrast, distances
+from almrr_core.pretrain.learner import SMOOTHING, Learner, statistics
 from almrr_core.pretrain.loop import Result, pretrain
 from almrr_core.pretrain.recipe import HeldOutSizes, Recipe
 from almrr_core.pretrain.record import CARD, LOG, WEIGHTS, read_log, write_log
 from almrr_core.pretrain.state import State
-from almrr_core.pretrain.surfaces import CHANGED, NORMAL, POINTS, SIDE, TRAINED_TEXTURES, make_surface
+from almrr_core.pretrain.surfaces import (
+    CHANGED,
+    NORMAL,
+    POINTS,
+    SIDE,
+    TRAINED_TEXTURES,
+    Surface,
+    make_surface,
+)
 from almrr_core.pretrain.verify import verify
-from almrr_core.pretrain.views import FITTED, TESTED, VIEW, look
+from almrr_core.pretrain.views import TURN, VIEW, VIEWS, look
 
 CPU = torch.device("cpu")
 SMALL = Recipe(
     first=3,
-    capacity=4,
+    capacity=9,
     batch=2,
     exact=2,
     held_out=HeldOutSizes(surfaces=1, normals=6, fitted=4, tested=4, size=128),
@@ -41,13 +51,30 @@ def test_a_surface_is_a_function_of_seed_and_number() -> None:
     one, same, other = make_surface(5, 7, CPU), make_surface(5, 7, CPU), make_surface(5, 8, CPU)
     assert torch.equal(one.pieces, same.pieces) and torch.equal(one.points, same.points)
     assert not torch.equal(one.pieces, other.pieces)
-    assert one.pieces.shape == (NORMAL + CHANGED, 4, SIDE, SIDE) and one.pieces.dtype == torch.uint8
-    masks = one.pieces[:, 3]
-    assert not masks[:NORMAL].any() and masks[NORMAL:].flatten(1).any(1).all()
+    assert one.pieces.shape == (NORMAL + CHANGED, 3, SIDE, SIDE) and one.pieces.dtype == torch.uint8
     assert one.points.shape == (CHANGED, POINTS, 2)
-    places = ((one.points + 1) * SIDE / 2).round().long()
-    for mask, inside in zip(masks[NORMAL:], places, strict=True):
-        assert (mask[inside[:, 1], inside[:, 0]] == 255).all()
+
+
+def test_a_view_of_a_changed_piece_looks_at_a_defect_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    masks: list[torch.Tensor] = []
+
+    def seen(*args: object) -> Simulated:
+        batch = simulate(*args)  # type: ignore[arg-type] # as they came
+        masks.append(batch.masks)
+        return batch
+
+    monkeypatch.setattr(surfaces, "simulate", seen)
+    one = make_surface(5, 7, CPU)
+    for points, mask in zip(one.points, masks[0], strict=True):
+        x, y = ((points + 1) * SIDE / 2).round().long().T
+        assert bool(mask[0, y, x].all()) and len({*x.tolist()}) > 1, "never a single pixel"
+    pieces = torch.arange(NORMAL + CHANGED, dtype=torch.uint8).mul(40)[:, None, None, None]
+    flat = Surface(pieces.expand(-1, 3, SIDE, SIDE), one.points, one.manner)
+    monkeypatch.setattr(views, "_light", lambda pictures, *_: pictures)
+    shown = torch.stack([look([flat], random(seed))[0] for seed in range(40)]).mean((2, 3, 4)).mul(255 / 40)
+    numbers = shown.round().long()
+    assert {*numbers[:, 0].tolist()} == {*range(NORMAL)}
+    assert {*numbers[:, 1].tolist()} == {*range(NORMAL, NORMAL + CHANGED)}
 
 
 def test_nothing_held_out_is_trained_on() -> None:
@@ -55,41 +82,70 @@ def test_nothing_held_out_is_trained_on() -> None:
     assert not {family.name for family in HELD_OUT_TEXTURES} & {family.name for family in TRAINED_TEXTURES}
 
 
+def test_every_view_of_a_surface_shows_it_in_its_manner() -> None:
+    wave = (127 + 60 * torch.sin(2 * torch.pi * 24 / SIDE * torch.arange(SIDE))).to(torch.uint8)
+    stripes, window = wave.expand(NORMAL + CHANGED, 3, SIDE, SIDE), torch.hann_window(VIEW)
+    for number in range(4):
+        one = make_surface(5, number, CPU)
+        striped = Surface(stripes, one.points, one.manner)
+        shown = luma(torch.cat([look([striped], random(seed))[0] for seed in range(4)]))[:, 0]
+        found = torch.fft.rfft2(shown * window * window[:, None])
+        found[:, :4, :4] = found[:, -4:, :4] = 0  # of the light
+        strongest, columns = found.abs().flatten(1).argmax(1), found.shape[2]
+        angles = torch.atan2(torch.fft.fftfreq(VIEW)[strongest // columns], strongest % columns / VIEW)
+        apart = (angles[:, None] - angles + torch.pi / 2) % torch.pi - torch.pi / 2
+        assert float(apart.abs().max()) < 2 * TURN + 0.12, "a step of the spectrum is up to 0.1"
+
+
 def test_views_are_decided_by_the_generator() -> None:
     surfaces = [make_surface(0, number, CPU) for number in range(2)]
-    episode, same = look(surfaces, random()), look(surfaces, random())
-    assert episode.pictures.shape == (2, FITTED + TESTED, 3, VIEW, VIEW)
-    assert episode.masks.shape == (2, TESTED, 1, VIEW, VIEW)
-    assert torch.equal(episode.pictures, same.pictures)
-    assert float(episode.pictures.min()) >= 0 and float(episode.pictures.max()) <= 1
-    assert episode.masks.flatten(1).any(1).all()  # somebody planted something, and the view shows it
+    views, same = look(surfaces, random()), look(surfaces, random())
+    assert views.shape == (2, VIEWS, 3, VIEW, VIEW)
+    assert torch.equal(views, same) and not torch.equal(views, look(surfaces, random(1)))
+    assert float(views.min()) >= 0 and float(views.max()) <= 1
 
 
-def test_distances_are_those_of_a_gaussian_per_surface() -> None:
-    stage = torch.randn(2, FITTED + TESTED, 3, 8, 8, generator=random())
-    found = distances(stage, 0.0)
-    for surface in range(2):
-        fitted = stage[surface, :FITTED].transpose(0, 1).flatten(1).double().numpy()
-        cover = np.cov(fitted, bias=True)
-        inverse = np.linalg.inv(cover + FLOOR * np.trace(cover) / 3 * np.eye(3))
-        for view in range(TESTED):
-            vectors = stage[surface, FITTED + view].flatten(1).double().numpy() - fitted.mean(1)[:, None]
-            squares = np.einsum("in,ij,jn->n", vectors, inverse, vectors) / 3
-            np.testing.assert_allclose(found[surface, view].flatten().numpy(), np.log(squares), atol=1e-4)
+def test_statistics_are_mean_and_spread_of_each_channel() -> None:
+    stage = torch.randn(2, 3, 5, 7, generator=random()) * 3 + 1
+    flat = stage.flatten(2)
+    wanted = torch.cat([flat.mean(2), flat.std(2, correction=0)], 1)
+    torch.testing.assert_close(statistics(stage), wanted, atol=1e-3, rtol=1e-3)
 
 
-def test_contrast_rewards_views_of_one_surface_that_agree() -> None:
-    surfaces = torch.arange(4).repeat_interleave(3)
-    apart = torch.eye(4)[surfaces]
-    assert float(contrast(apart, surfaces)) < float(
-        contrast(torch.randn(12, 4, generator=random()), surfaces)
-    )
-    assert float(contrast(apart, surfaces)) == pytest.approx(
-        float(np.log(2 + 9 * np.exp(-1 / 0.1))), abs=1e-4
-    )
+def test_the_loss_is_small_where_every_head_names_the_surface() -> None:
+    learner, pictures = Learner(0, 4).eval(), torch.rand(3, 3, VIEW, VIEW, generator=random())
+    numbers = torch.tensor([2, 2, 2])
+    for name, parameter in learner.heads.named_parameters():
+        parameter.data.zero_()
+        if name.endswith("bias"):
+            parameter.data[2] = 20.0
+    right, wrong = (float(learner(pictures, n, half=False).detach()) for n in (numbers, numbers - 1))
+    assert right == pytest.approx(SMOOTHING * 3 / 4 * 20, abs=1e-3)  # the share that goes to the others
+    assert wrong == pytest.approx((1 - SMOOTHING / 4) * 20, abs=1e-3)
 
 
-def losses(state: State, steps: int) -> list[tuple[float, float]]:
+def test_every_view_is_named_by_its_surface(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, named = State(SMALL, 3, CPU), list[list[int]]()
+
+    def shown(chosen: list[Surface], _: torch.Generator) -> torch.Tensor:
+        assert state.row is not None
+        numbers = [next(i for i, one in enumerate(state.row.surfaces) if one is it) for it in chosen]
+        named.append(numbers)
+        return torch.rand(len(chosen), VIEWS, 3, VIEW, VIEW)
+
+    monkeypatch.setattr("almrr_core.pretrain.state.look", shown)
+    forward = Learner.forward
+
+    def heard(learner: Learner, pictures: torch.Tensor, numbers: torch.Tensor, half: bool) -> torch.Tensor:
+        named.append(numbers.tolist())
+        return forward(learner, pictures, numbers, half)
+
+    monkeypatch.setattr(Learner, "forward", heard)
+    state.advance(half=False)
+    assert named[1] == [number for number in named[0] for _ in range(VIEWS)]
+
+
+def losses(state: State, steps: int) -> list[float]:
     return [state.advance(half=True) for _ in range(steps)]
 
 
@@ -128,7 +184,9 @@ def test_a_run_leaves_weights_card_and_log(made: tuple[Path, Result, list[Progre
     assert result.steps == card["steps"] == 3
     assert card["licence"] == "Apache-2.0" and card["seed"] == 1 and card["recipe"]["batch"] == 2
     assert card["sha256"] == sha256_of(out / WEIGHTS) and (out / WEIGHTS).stat().st_size < 6 << 20
-    assert card["held_out_pixel_ap"] == {"random": round(result.random, 5), "trained": round(result.score, 5)}
+    for name, merit in (("random", result.random), ("trained", result.score)):
+        figures = card["held_out"][name]
+        assert (figures["image_auroc"] + figures["pixel_ap"]) / 2 == pytest.approx(merit, abs=1e-5)
     backbone = build_backbone("texture18")
     load_weights(backbone, out / WEIGHTS)
     assert weights_hash(backbone) == card["weights_hash"]
@@ -144,7 +202,7 @@ def test_the_first_steps_are_reproduced_or_not(
     out, _, _ = made
     done = verify(out, SMALL)
     assert done.good and done.steps == 2 and done.difference < 1e-5
-    lines = [dataclasses.replace(line, defects=line.defects + 0.01) for line in read_log(out / LOG)]
+    lines = [dataclasses.replace(line, loss=line.loss + 0.01) for line in read_log(out / LOG)]
     write_log(tmp_path / LOG, lines)
     (tmp_path / CARD).write_bytes((out / CARD).read_bytes())
     assert not verify(tmp_path, SMALL).good
@@ -171,7 +229,7 @@ def test_a_budget_without_sense_is_refused(budget: dict[str, float], tmp_path: P
 
 
 def moved(weights: torch.Tensor) -> bool:
-    return bool((weights != build_backbone("resnet18", seed=3).conv1.weight).any())
+    return bool((weights != build_backbone("texture18", seed=3).conv1.weight).any())
 
 
 def test_the_backbone_learns_and_its_norms_too() -> None:
