@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from almrr_core.data.line_pictures import GOOD, LinePictures
+from almrr_core.data.line_pictures import GOOD, STRETCHES, LinePictures
 from almrr_core.files import resources
 from almrr_core.imaging import write_png
 from almrr_core.judge import verdict_of
@@ -30,10 +30,10 @@ SIZE = (480, 640)  # height, width in pixels: what the demo's camera gives
 
 
 def write_normals(folder: Path, surface: str) -> None:
-    """Write a picture without a defect of each of ROLLS rolls as PNG."""
+    """Write a picture without a defect of each of ROLLS rolls as PNG, half of them from the web's way back."""
     for roll in range(ROLLS):
         pictures = LinePictures(surface, SIZE, 0.0, (), FIRST_ROLL + roll)
-        write_png(folder / f"{roll:04}.png", pictures(0)[0])
+        write_png(folder / f"{roll:04}.png", pictures(roll % 2 * STRETCHES)[0])
 
 
 def measure(bundle: Path, parts: int, settings: SimulatedSettings) -> dict[str, object]:
