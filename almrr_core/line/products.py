@@ -101,8 +101,8 @@ def renew_demo(store: Store, product: str, actor: Actor, bundle: Path | None = N
     if not (bundle / CARD).is_file():
         return
     used, shipped = read_card(store.folder / row.folder), read_card(bundle)
-    same = used.backbone != shipped.backbone or used.backbone_hash == shipped.backbone_hash
-    if not same and BACKBONE not in used.files:
+    other = used.backbone == shipped.backbone and used.backbone_hash != shipped.backbone_hash
+    if other and BACKBONE not in used.files:
         install_product(store, DEMO_PRODUCT, bundle, actor, recipe.trigger, recipe.on_late_output)
 
 

@@ -240,7 +240,7 @@ def _load_found(model: Almrr, card: Card, weights: Path | None) -> None:
         ErrorCode.WEIGHTS_WRONG,
         f"{path} holds other weights than the {card.backbone} this bundle was trained with "
         f"(hash {card.backbone_hash[:12]}).",
-        "Name the weight file used in training, or train it anew with almrr train and make that a product.",
+        "Name the weight file used in training, or train the model anew with almrr train.",
         path=str(path),
     )
 

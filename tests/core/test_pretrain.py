@@ -14,7 +14,7 @@ from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import sha256_of
 from almrr_core.models.backbone import build_backbone
 from almrr_core.models.weights import load_weights, weights_hash
-from almrr_core.pretrain import surfaces, views
+from almrr_core.pretrain import score, surfaces, views
 from almrr_core.pretrain.job import PretrainJob, Progress, Stage
 from almrr_core.pretrain.learner import SMOOTHING, Learner, statistics
 from almrr_core.pretrain.loop import Result, pretrain
@@ -103,6 +103,16 @@ def test_views_are_decided_by_the_generator() -> None:
     assert views.shape == (2, VIEWS, 3, VIEW, VIEW)
     assert torch.equal(views, same) and not torch.equal(views, look(surfaces, random(1)))
     assert float(views.min()) >= 0 and float(views.max()) <= 1
+
+
+def test_a_turned_patch_is_where_its_mask_says() -> None:
+    stripes = (torch.arange(128) // 4 % 2).float().expand(6, 3, 128, 128)
+    turned, masks = score._turned(stripes, random())
+    change = (turned - stripes).abs().amax(1, keepdim=True)
+    near = torch.nn.functional.max_pool2d(masks, 5, 1, 2) > 0  # its edge is soft
+    assert float(change[~near].max()) < 1e-6
+    for one, mask in zip(change, masks > 0, strict=True):
+        assert float(one[mask].mean()) > 0.2 and 0.02 < float(mask.float().mean()) < 0.12
 
 
 def test_statistics_are_mean_and_spread_of_each_channel() -> None:
