@@ -26,7 +26,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from almrr_core.files import read_json, write_json
+from almrr_core.files import read_json, resources, write_json
+from almrr_core.models.weights import SHIPPED
 
 ROWS = {
     "random ResNet-18": ("--backbone", "resnet18", "--random-backbone"),
@@ -64,6 +65,9 @@ def main() -> int:
     # the seed outermost: after a third of the time every cell of the table has a figure
     rows = options.row or ROWS
     runs = [Run(row, data, seed) for seed in range(options.seeds) for data in SETS for row in rows]
+    if runs and (foreign := _foreign(results, _budget(options))):
+        print(f"{options.out} holds runs of other weights or another budget ({foreign}): name a new file.")
+        return 1
     writing = Lock()
 
     def make(run: Run) -> int:
@@ -102,6 +106,20 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _budget(options: argparse.Namespace) -> str:
+    return f"--minutes {options.minutes}" if options.steps is None else f"--steps {options.steps}"
+
+
+def _foreign(results: dict[str, Any], budget: str) -> str:
+    """Return a kept run of another budget or of a former texture18: new ones cannot stand beside it."""
+    ours = read_json(resources() / "backbones" / f"{SHIPPED}.json")["weights_hash"]
+    for key, kept in results.items():
+        former = key.startswith(f"{SHIPPED} /") and kept["backbone_hash"] != ours
+        if former or kept.get("budget", budget) != budget:  # before 0.5 it was not kept
+            return key
+    return ""
+
+
 def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="almrr-backbones-") as folder:
         bundle, data = str(Path(folder) / "bundle"), str(options.data / run.data)
@@ -111,15 +129,12 @@ def _measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
         textures = options.data / "textures"
         if textures.is_dir():
             words += ["--textures", str(textures)]
-        budget = (
-            ["--minutes", str(options.minutes)] if options.steps is None else ["--steps", str(options.steps)]
-        )
-        words += [*budget, "--seed", str(run.seed), "--pack-backbone"]
+        words += [*_budget(options).split(), "--seed", str(run.seed), "--pack-backbone"]
         threads = max(1, (os.cpu_count() or 1) // options.jobs) if options.jobs > 1 else None
         made = _almrr(folder, threads, "train", data, "--out", bundle, *SETS[run.data], *words)
         found = _almrr(folder, threads, "evaluate", bundle, data)
     kept = ("backbone", "backbone_hash", "steps", "seconds", "trained", "metrics")
-    return {name: made[name] for name in kept} | {"test": found}
+    return {name: made[name] for name in kept} | {"budget": _budget(options), "test": found}
 
 
 def _almrr(folder: str, threads: int | None, *words: str) -> dict[str, Any]:
@@ -133,7 +148,7 @@ def _almrr(folder: str, threads: int | None, *words: str) -> dict[str, Any]:
 
 
 def table(results: dict[str, Any]) -> Iterator[str]:
-    """Yield the Markdown lines: mean ± half the range over the seeds, in percent."""
+    """Yield the Markdown lines: mean over the seeds ± half their range, in percent."""
     for data in SETS:
         yield f"| {data} | seeds | {' | '.join(COLUMNS)} |"
         yield "|---|---|" + "---|" * len(COLUMNS)
@@ -152,7 +167,8 @@ def _cell(figures: list[float | None]) -> str:
     values = [100 * figure for figure in figures if figure is not None]
     if not values:
         return "-"
-    return f"{statistics.mean(values):.1f} ± {(max(values) - min(values)) / 2:.1f}"
+    spread = f" ± {(max(values) - min(values)) / 2:.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from almrr_core.hardware import hardware_name
 from almrr_core.models.almrr import WIDTHS, Almrr, Form, Profile
 from almrr_core.models.backbone import BACKBONES, build_backbone
 from almrr_core.runtime.engine import resolve_device
@@ -27,7 +25,9 @@ def main(arguments: list[str] | None = None) -> None:
     device = resolve_device(options.device)
     if options.threads:
         torch.set_num_threads(options.threads)
-    print(f"{_name(device)}, torch {torch.__version__}, batch 1, {options.size} x {options.size} pixels")
+    print(
+        f"{hardware_name(device)}, torch {torch.__version__}, batch 1, {options.size} x {options.size} pixels"
+    )
     print(f"{'model':<28} {'plain':>10} {'fused':>10} {'ratio':>6}")
     for form in [options.form] if options.form else list(Form):
         row = _row(options, form, device)
@@ -73,20 +73,6 @@ def _seconds(model: Callable[[Tensor], Tensor], picture: Tensor) -> float:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from almrr_core.hardware import hardware_name
 from almrr_core.models.scan import ScanPath, available_paths
 from almrr_core.models.scan.dispatch import scan_of
 
@@ -26,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=15, help="runs per figure (the reference: 3)")
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if options.cuda else "cpu")
-    print(f"{_name(device)}, torch {torch.__version__}")
+    print(f"{hardware_name(device)}, torch {torch.__version__}")
     print(f"{'B, D, L, N':>18}  {'path':<10} {'forward':>10} {'ratio':>6}  {'fwd + bwd':>10} {'ratio':>6}")
     for shape in SHAPES:
         base: tuple[float, float] | None = None
@@ -86,20 +84,6 @@ def _inputs(batch: int, channels: int, length: int, states: int, device: torch.d
     tensors[2] = -tensors[2].exp()
     tensors[7] -= 4  # Mamba starts with steps of 0.001 to 0.1
     return tensors
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -220,6 +220,7 @@ _KINDS: dict[str, tuple[type[Backbone], type[_Block], Ints]] = {
     "resnet50": (ResNet, Bottleneck, (3, 4, 6, 3)),
     "resnet50v2": (PreActResNet, PreActBottleneck, (3, 4, 6, 3)),
 }
+_FORMER: dict[str, type[Backbone]] = {"texture18": ResNet}  # before 0.4 it was shown the plain picture
 BACKBONES = tuple(_KINDS)
 
 
@@ -229,11 +230,13 @@ def stages_exist(stages: Ints) -> bool:
     return any(stages) and in_order and set(stages) <= set(range(LAST_STAGE + 1))
 
 
-def build_backbone(name: str, stages: Iterable[int] = (1, 2, 3), seed: int = 0) -> Backbone:
+def build_backbone(
+    name: str, stages: Iterable[int] = (1, 2, 3), seed: int = 0, former: bool = False
+) -> Backbone:
     """Return a frozen backbone with random weights (Kaiming, as torchvision's) that `seed` alone decides.
 
-    `name` is one of `BACKBONES`, `stages` any non-empty subset of 1..4, perhaps with SHADE. torch's global
-    generator is left as it was. Raises BAD_ARGUMENT.
+    `name` is one of `BACKBONES`, `stages` any non-empty subset of 1..4, perhaps with SHADE. `former`: the one
+    that had this name before (`has_former`). torch's global generator is left as it was. Raises BAD_ARGUMENT.
     """
     used = tuple(sorted(set(stages)))
     if name not in _KINDS or not stages_exist(used):
@@ -243,6 +246,7 @@ def build_backbone(name: str, stages: Iterable[int] = (1, 2, 3), seed: int = 0) 
             f"Choose one of {', '.join(BACKBONES)} and at least one of the stages 1 to {LAST_STAGE}.",
         )
     kind, block, depths = _KINDS[name]
+    kind = _FORMER.get(name, kind) if former else kind
     with torch.random.fork_rng(devices=[]):
         backbone = kind(name, used, block, depths)
     generator = torch.Generator().manual_seed(seed)
@@ -252,12 +256,18 @@ def build_backbone(name: str, stages: Iterable[int] = (1, 2, 3), seed: int = 0) 
     return backbone.requires_grad_(False).eval()
 
 
+def has_former(name: str) -> bool:
+    """Return whether an earlier program meant another network by this name; a bundle's hash tells which."""
+    return name in _FORMER
+
+
 def restaged(backbone: Backbone, stages: Ints) -> Backbone:
     """Return a twin with the same weights that shows other stages, as deep as `backbone` goes.
 
     SHADE alone may come or go: it has no weights. Raises BAD_ARGUMENT as `build_backbone`.
     """
-    twin = build_backbone(backbone.name, stages)
+    former = type(backbone) is not _KINDS[backbone.name][0]
+    twin = build_backbone(backbone.name, stages, former=former)
     twin.load_state_dict(backbone.state_dict())
     return twin
 

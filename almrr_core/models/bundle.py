@@ -21,10 +21,17 @@ from torch import Tensor
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import folder_in_one_step, read_json, write_json
 from almrr_core.models.almrr import Almrr
-from almrr_core.models.backbone import Backbone, build_backbone
+from almrr_core.models.backbone import Backbone, build_backbone, has_former
 from almrr_core.models.card import FORMAT, Card, damaged, sealed
 from almrr_core.models.golden import Golden, golden_bytes, read_golden
-from almrr_core.models.weights import find_weights, load_tensors, load_weights, pack, weights_hash
+from almrr_core.models.weights import (
+    find_weights,
+    load_tensors,
+    pack,
+    read_weights,
+    shipped_weights,
+    weights_hash,
+)
 
 __all__ = [
     "FORMAT",
@@ -210,32 +217,34 @@ def build_model(stored: Stored, weights: Path | None = None) -> Almrr:
     BUNDLE_DAMAGED for tensors that do not fit. torch's global generator is left as it was.
     """
     card = stored.card
+    backbone = _packed(stored) if stored.backbone is not None else _found(card, weights)
     with torch.random.fork_rng(devices=[]):
-        backbone = build_backbone(card.backbone, card.stages)
         model = Almrr(backbone, card.form, card.widths, card.geometry.input_size)
-    if stored.backbone is not None:
-        _load_packed(model, stored)
-    else:
-        _load_found(model, card, weights)
     _load_own(model, stored.tensors)
     round_backbone(backbone)
     return model.eval()
 
 
-def _load_packed(model: Almrr, stored: Stored) -> None:
+def _packed(stored: Stored) -> Backbone:
     try:
-        load_tensors(model.backbone, stored.backbone or {}, BACKBONE)
+        backbone = _named(stored.card, stored.backbone or {}, BACKBONE)
     except StationError as error:
         raise damaged("The bundle's packed backbone", error.sentence) from error
-    if weights_hash(model.backbone) != stored.card.backbone_hash:
+    if backbone is None:
         raise damaged("The bundle's packed backbone", "it is not the one the card names")
+    return backbone
 
 
-def _load_found(model: Almrr, card: Card, weights: Path | None) -> None:
+def _found(card: Card, weights: Path | None) -> Backbone:
+    """Return the backbone from the shipped file, or else from where weights are looked for."""
+    shipped = shipped_weights(card.backbone) if weights is None else None
+    backbone = _named(card, read_weights(shipped), str(shipped)) if shipped is not None else None
+    if backbone is not None:
+        return backbone
     path = find_weights(card.backbone, weights)
-    load_weights(model.backbone, path)
-    if weights_hash(model.backbone) == card.backbone_hash:
-        return
+    backbone = _named(card, read_weights(path), str(path))
+    if backbone is not None:
+        return backbone
     raise StationError(
         ErrorCode.WEIGHTS_WRONG,
         f"{path} holds other weights than the {card.backbone} this bundle was trained with "
@@ -243,6 +252,16 @@ def _load_found(model: Almrr, card: Card, weights: Path | None) -> None:
         "Name the weight file used in training, or train the model anew with almrr train.",
         path=str(path),
     )
+
+
+def _named(card: Card, tensors: Mapping[str, object], source: str) -> Backbone | None:
+    """Return the backbone with these tensors if it is the one whose hash the card names."""
+    for former in (False, True) if has_former(card.backbone) else (False,):
+        backbone = build_backbone(card.backbone, card.stages, former=former)
+        load_tensors(backbone, tensors, source)
+        if weights_hash(backbone) == card.backbone_hash:
+            return backbone
+    return None
 
 
 @torch.no_grad()

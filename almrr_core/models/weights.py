@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from platformdirs import user_data_path
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -30,6 +31,7 @@ ADDRESS = "https://download.pytorch.org/models/"
 # the eight digits before the suffix are the start of the file's SHA-256
 OFFICIAL = {"resnet18": "resnet18-f37072fd.pth", "resnet50": "resnet50-0676ba61.pth"}
 SHIPPED = "texture18"  # our own, from generated textures alone: needs no download and no licence but ours
+SEES = "sees"  # in a .safetensors file's metadata: what its backbone is shown; without it the plain picture
 SUFFIXES = (".safetensors", ".pth", ".pt")  # in this order where a folder holds several
 TIMEOUT = 30.0  # seconds without a byte
 PIECE = 1 << 18  # bytes
@@ -52,10 +54,29 @@ def weights_here(name: str) -> Path | None:
     return next((path for path in found if path is not None), shipped_weights(name))
 
 
-def default_backbone() -> str:
-    """Return "resnet18" where its ImageNet weights are on this machine, else the backbone that is shipped."""
-    shipped = weights_here("resnet18") is None and shipped_weights(SHIPPED) is not None
-    return SHIPPED if shipped else "resnet18"
+def default_backbone(where: Path | None = None) -> str:
+    """Return "resnet18" where its ImageNet weights are on this machine, else the backbone that is shipped.
+
+    With `where`, a file or folder, what lies there decides: what `almrr pretrain` wrote is the shipped kind.
+    """
+    if where is None:
+        ours = weights_here("resnet18") is None and shipped_weights(SHIPPED) is not None
+    elif where.is_dir():
+        ours = _in_folder("resnet18", where) is None and _in_folder(SHIPPED, where) is not None
+    else:
+        ours = bool(_seen_by(where))
+    return SHIPPED if ours else "resnet18"
+
+
+def _seen_by(path: Path) -> str:
+    """Return what the backbone of a weight file is shown, as the file says; "" (the plain picture) else."""
+    if path.suffix.lower() != ".safetensors" or not path.is_file():
+        return ""
+    try:
+        with safe_open(path, "pt") as file:
+            return str((file.metadata() or {}).get(SEES, ""))
+    except (OSError, SafetensorError):  # reading the tensors says what is wrong with it
+        return ""
 
 
 def find_weights(name: str, where: Path | None = None, progress: Progress | None = None) -> Path:
@@ -180,7 +201,11 @@ def load_weights(backbone: Backbone, path: Path) -> None:
     """
     if not path.is_file():
         raise _missing(backbone.name, [path])
-    load_tensors(backbone, _read(path), str(path))
+    tensors, shown = read_weights(path), _seen_by(path)
+    if shown != backbone.sees:
+        problem = f"it was trained on {shown or 'plain pictures'}, not on {backbone.sees or 'plain pictures'}"
+        raise _wrong(str(path), problem, f"Choose a file made for {backbone.name}, or another backbone.")
+    load_tensors(backbone, tensors, str(path))
 
 
 def load_tensors(backbone: Backbone, tensors: Mapping[str, object], source: str) -> None:
@@ -216,7 +241,8 @@ def _problem(name: str, value: object, target: Tensor) -> str:
     return ""
 
 
-def _read(path: Path) -> Mapping[str, object]:
+def read_weights(path: Path) -> Mapping[str, object]:
+    """Return the tensors by name of a `.safetensors`, `.pth` or `.pt` file; raises WEIGHTS_WRONG."""
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise _wrong(str(path), f"'{kind}' is not a known kind of file", f"Use {', '.join(SUFFIXES)}.")

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from almrr_core.errors import ErrorCode, StationError
+from almrr_core.hardware import hardware_name
 from almrr_core.models.backbone import Backbone, build_backbone
+from almrr_core.models.bundle import round_backbone
 from almrr_core.pretrain.job import Cancelled, PretrainJob, Progress, Report, Stage
 from almrr_core.pretrain.record import LOG, Line, described, export, read_log, write_log
 from almrr_core.pretrain.score import Figures, HeldOut
@@ -48,12 +50,15 @@ def pretrain(job: PretrainJob, report: Report | None = None, cancelled: Cancelle
 
 @contextmanager
 def quick_numbers() -> Iterator[None]:
-    """Flush denormal numbers, or a CPU step takes 10× as long."""
+    """Flush denormal numbers, or a CPU step takes 10× as long; float32 is float32 on a GPU too."""
     torch.set_flush_denormal(True)
+    rounds = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
+        torch.backends.cudnn.allow_tf32 = rounds
 
 
 def halves(device: torch.device) -> bool:
@@ -86,12 +91,12 @@ class _Run:
         device = resolve_device(self.job.device)
         self.report(Progress(Stage.SURFACES))
         self.state = State(self.job.recipe, self.job.seed, device)
+        if self.job.resume:  # whether it can be is said before anything is made
+            self._take_up()
         self.held_out = HeldOut(device, self.job.recipe.held_out)
         self.report(Progress(Stage.SCORING))
         self.start = self._score(build_backbone("texture18", seed=self.job.seed))
-        if self.job.resume:
-            self._take_up()
-        else:
+        if not self.job.resume:
             self.lines = [Line(0, 0.0, 0.0, self.start.merit)]
         self._steps(halves(device))
         self._judge()
@@ -156,6 +161,8 @@ class _Run:
                 "steps": self.state.step,
                 "minutes": round(self.elapsed / 60, 1),
                 "device": self.state.device.type,
+                "hardware": f"{hardware_name(self.state.device)}, torch {torch.__version__}",
+                "bfloat16": halves(self.state.device),
                 "held_out": {"random": self.start.rounded(), "trained": figures.rounded()},
             }
             export(self.job.out, self.state.average, facts, self.lines)
@@ -163,6 +170,7 @@ class _Run:
 
     def _score(self, backbone: Backbone) -> Figures:
         rounded = copy.deepcopy(backbone).cpu().eval()
+        round_backbone(rounded)  # to what the file keeps
         return self.held_out.score(rounded)
 
     def _save(self) -> None:

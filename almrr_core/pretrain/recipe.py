@@ -27,8 +27,8 @@ class Recipe:
     A step sees `batch` of the surfaces (0.6 MB each); `first` are there before the first step, and each step
     adds one until there are `capacity`. AdamW's `rate` rises with the square of the step over `warm_up` steps
     and then stays; the weights that are shipped are an average over about the last eighth of all steps
-    (`average_power`, as in training). The first `exact` steps run in float32 on every machine, so that another
-    one can reproduce them: at their low rates the rounding of two machines does not grow.
+    (`average_power`, as in training). The first `exact` steps run in float32, so that another machine with
+    the same kind of device can reproduce them: at their low rates the rounding of two machines does not grow.
     """
 
     first: int = 64

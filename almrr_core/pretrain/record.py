@@ -5,21 +5,19 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import safetensors.torch
-import torch
 
 from almrr_core.data.textures import HELD_OUT_TEXTURES
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import read_json, write_atomic, write_json
 from almrr_core.models import contrast
 from almrr_core.models.backbone import IMAGENET_MEAN, IMAGENET_STD, Backbone
-from almrr_core.models.weights import pack, weights_hash
+from almrr_core.models.weights import SEES, pack, weights_hash
 from almrr_core.pretrain import learner, surfaces, views
 from almrr_core.pretrain.recipe import Recipe
 
@@ -75,10 +73,11 @@ def read_log(path: Path) -> list[Line]:
         raise _unreadable(path, error) from error
 
 
-def recorded_seed(path: Path) -> int:
-    """Return the seed in a card; raises FOLDER_UNUSABLE."""
+def recorded_start(path: Path) -> tuple[int, str]:
+    """Return the seed and the kind of device ("cpu", "cuda") in a card; raises FOLDER_UNUSABLE."""
     try:
-        return int(read_json(path)["seed"])
+        card = read_json(path)
+        return int(card["seed"]), str(card["device"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
 
@@ -94,7 +93,7 @@ def _unreadable(path: Path, error: Exception) -> StationError:
 
 def export(folder: Path, backbone: Backbone, facts: dict[str, object], lines: Sequence[Line]) -> None:
     """Write weights, card and log of `backbone`; `facts` are the card's figures of this run."""
-    content = safetensors.torch.save(pack(backbone))
+    content = safetensors.torch.save(pack(backbone), {SEES: backbone.sees})
     card = {
         "name": NAME,
         "architecture": "local contrast, then ResNet-18 up to layer3, torchvision's names, norms not folded",
@@ -102,7 +101,6 @@ def export(folder: Path, backbone: Backbone, facts: dict[str, object], lines: Se
         "licence": LICENCE,
         "data": "generated textures and defects only; no picture was read",
         **facts,
-        "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights_hash": weights_hash(backbone),
         "sha256": hashlib.sha256(content).hexdigest(),

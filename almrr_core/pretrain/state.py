@@ -61,7 +61,7 @@ class State:
             raise StationError(
                 ErrorCode.TRAINING_DIVERGED,
                 f"The pre-training's loss is not a finite number any more after {self.step} steps.",
-                "Continue from its last checkpoint with --resume, or start again with another seed.",
+                "Start again with another seed, in another folder.",
             )
         self.step += 1
         for group in self.optimiser.param_groups:
@@ -90,7 +90,7 @@ class State:
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             note = json.loads(header["__metadata__"][NOTE])
             if note["begun"] != self._begun():
-                raise ValueError("it was begun with another seed, recipe or version")
+                raise ValueError("it was begun with another seed, recipe, device or version")
             self._take(tensors)
             self.step = int(note["step"])
             return float(note["seconds"])
@@ -99,11 +99,11 @@ class State:
             raise StationError(
                 ErrorCode.CHECKPOINT_WRONG,
                 f"The pre-training in {folder} cannot be resumed: {reason.rstrip(' .:')}.",
-                "Start it again without --resume, or with the seed it was started with.",
+                "Resume with the seed and device it was started with, or start anew in another folder.",
             ) from error
 
     def _begun(self) -> str:
-        return json.dumps([FORMAT, self.seed, described(self.recipe)], sort_keys=True)
+        return json.dumps([FORMAT, self.seed, self.device.type, described(self.recipe)], sort_keys=True)
 
     def _named(self) -> dict[str, Tensor]:
         found = {f"learner.{name}": value for name, value in self.learner.state_dict().items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from almrr_core.pretrain.loop import quick_numbers
 from almrr_core.pretrain.recipe import Recipe
-from almrr_core.pretrain.record import CARD, LOG, read_log, recorded_seed
+from almrr_core.pretrain.record import CARD, LOG, read_log, recorded_start
 from almrr_core.pretrain.state import State
 from almrr_core.runtime.engine import resolve_device
 
@@ -28,13 +28,15 @@ class Verified:
 
 
 def verify(folder: Path, recipe: Recipe | None = None) -> Verified:
-    """Repeat the first exact steps of the pre-training whose card and log lie in `folder`, on the CPU.
+    """Repeat the first exact steps of the pre-training whose card and log lie in `folder`.
 
-    Raises FOLDER_UNUSABLE where there is no card or log.
+    On the kind of device it was made on, for the random numbers of others differ. Raises FOLDER_UNUSABLE where
+    there is no card or log, and DEVICE_MISSING.
     """
     recipe = recipe or Recipe()
     recorded = [line for line in read_log(folder / LOG) if 1 <= line.step <= recipe.exact]
-    state = State(recipe, recorded_seed(folder / CARD), resolve_device("cpu"))
+    seed, device = recorded_start(folder / CARD)
+    state = State(recipe, seed, resolve_device(device))
     with quick_numbers():
         repeated = [state.advance(half=False) for _ in recorded]
     differences = [abs(line.loss - loss) for line, loss in zip(recorded, repeated, strict=True)]

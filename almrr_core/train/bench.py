@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import tempfile
 from pathlib import Path
 
 import torch
 
+from almrr_core.hardware import hardware_name
 from almrr_core.train.job import Progress, Stage, TrainJob
 from almrr_core.train.loop import train
 
@@ -55,7 +55,7 @@ def main() -> None:
         train(job, keep)
     first, last = marks[min(10, len(marks) - 1)], marks[-1]
     pace = (last.step - first.step) * given.batch / max(last.seconds - first.seconds, 1e-9)
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads")
+    print(f"{hardware_name(torch.device('cpu'))}")
     print(f"compact, batch {given.batch}: {pace:.1f} pictures/s, peak memory {peak_memory_gib():.2f} GiB")
 
 

@@ -86,12 +86,12 @@ class TrainJob:
     def chosen_backbone(self) -> str:
         """Return the backbone's name, the profile's own where none is named.
 
-        That of the compact profile is the shipped one where no ImageNet weights are on this machine.
+        That of the compact profile is the shipped one where no ImageNet weights are on this machine, or where
+        `weights` names what `almrr pretrain` made.
         """
         if self.backbone is not None or self.profile is Profile.PAPER:
             return self.backbone or "resnet50"
-        asked = self.weights is not None or self.backbone_seed is not None
-        return "resnet18" if asked else default_backbone()
+        return "resnet18" if self.backbone_seed is not None else default_backbone(self.weights)
 
     @property
     def chosen_shade(self) -> bool:

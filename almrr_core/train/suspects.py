@@ -54,7 +54,7 @@ def loneliness(
 def _backbone(bundle: Path | None, weights: Path | None) -> Backbone:
     if bundle is not None:
         return build_model(read_bundle(bundle), weights).backbone
-    backbone = build_backbone(default_backbone())
+    backbone = build_backbone(default_backbone(weights))
     load_weights(backbone, find_weights(backbone.name, weights))
     return backbone
 

@@ -170,14 +170,17 @@ def test_a_resumed_run_passes_through_the_same_states(tmp_path: Path) -> None:
     assert weights_hash(resumed.average.eval()) == weights_hash(whole.average.eval())
 
 
-@pytest.mark.parametrize("what", ["absent", "damaged", "other seed"])
+@pytest.mark.parametrize("what", ["absent", "damaged", "other seed", "other device"])
 def test_a_checkpoint_that_does_not_fit_is_refused(what: str, tmp_path: Path) -> None:
     if what != "absent":
         State(SMALL, 3, CPU).save(tmp_path, 0.0)
     if what == "damaged":
         (tmp_path / "state.safetensors").write_bytes(b"nothing")
+    state = State(SMALL, 4 if what == "other seed" else 3, CPU)
+    if what == "other device":
+        state.device = torch.device("cuda")  # whose random numbers are others
     with pytest.raises(StationError) as caught:
-        State(SMALL, 4 if what == "other seed" else 3, CPU).restore(tmp_path)
+        state.restore(tmp_path)
     assert caught.value.code is ErrorCode.CHECKPOINT_WRONG and str(tmp_path) in str(caught.value)
 
 
@@ -218,6 +221,19 @@ def test_the_first_steps_are_reproduced_or_not(
     assert not verify(tmp_path, SMALL).good
     with pytest.raises(StationError):
         verify(tmp_path / "absent")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_what_was_made_on_a_gpu_is_not_compared_with_a_cpu(
+    made: tuple[Path, Result, list[Progress]], tmp_path: Path
+) -> None:
+    card = json.loads((made[0] / CARD).read_text("utf-8"))
+    assert card["device"] == "cpu" and "threads" in card["hardware"] and card["bfloat16"] in (True, False)
+    (tmp_path / CARD).write_text(json.dumps(card | {"device": "cuda"}), "utf-8")
+    (tmp_path / LOG).write_bytes((made[0] / LOG).read_bytes())
+    with pytest.raises(StationError) as caught:
+        verify(tmp_path, SMALL)
+    assert caught.value.code is ErrorCode.DEVICE_MISSING
 
 
 def test_a_cancelled_run_goes_on(tmp_path: Path) -> None:

@@ -9,19 +9,24 @@ from typing import Any
 import pytest
 
 from almrr_core.bench.backbones import ROWS, SETS, Run, main, table
-from almrr_core.files import write_json
+from almrr_core.files import read_json, resources, write_json
+from almrr_core.models.weights import SHIPPED
+
+OURS = read_json(resources() / "backbones" / f"{SHIPPED}.json")["weights_hash"]
 
 
 def finished(seeds: int) -> dict[str, Any]:
     return {
         Run(row, data, seed).key: {
+            "budget": "--minutes 8.0",
+            "backbone_hash": OURS if row == SHIPPED else "",
             "test": {
                 "image_auroc": None if data == "nanotwice" else 0.9,
                 "tile_auroc": 0.8 if data == "nanotwice" else None,
                 "pixel_auroc": 0.95,
                 "pixel_ap": 0.3 + 0.02 * seed,
                 "aupro": None,
-            }
+            },
         }
         for row in ROWS
         for data in SETS
@@ -35,6 +40,7 @@ def test_the_table_has_mean_and_spread() -> None:
     assert "| texture18 | 3 | 90.0 ± 0.0 | 95.0 ± 0.0 | 32.0 ± 2.0 | - |" in lines
     assert "| texture18 | 3 | 80.0 ± 0.0 | 95.0 ± 0.0 | 32.0 ± 2.0 | - |" in lines
     assert "| texture18 | 0 | - | - | - | - |" in list(table({}))
+    assert "| texture18 | 1 | 90.0 | 95.0 | 30.0 | - |" in list(table(finished(1)))
 
 
 def test_finished_runs_are_not_made_again(
@@ -47,6 +53,27 @@ def test_finished_runs_are_not_made_again(
     monkeypatch.setattr(sys, "argv", ["backbones", "--seeds", "2", *places])
     assert main() == 0
     assert out.stat().st_mtime_ns == before and "| texture18 | 2 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [("texture18 / mt_defect / 0", {"backbone_hash": "former"}), ("", {"budget": "--steps 640"})],
+    ids=["former weights", "another budget"],
+)
+def test_runs_that_cannot_be_compared_are_refused(
+    key: str,
+    change: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done = finished(1)
+    done = {name: one | change if name.startswith(key) else one for name, one in done.items()}
+    write_json(tmp_path / "runs.json", done)
+    places = ["--data", str(tmp_path), "--weights", str(tmp_path), "--out", str(tmp_path / "runs.json")]
+    monkeypatch.setattr(sys, "argv", ["backbones", "--seeds", "2", *places])
+    assert main() == 1
+    assert "name a new file" in capsys.readouterr().out
 
 
 def test_a_run_that_fails_is_said_and_not_kept(
