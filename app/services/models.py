@@ -203,6 +203,7 @@ def _facts_of(store: Store, row: ModelRow, recipes: Sequence[Recipe]) -> ModelFa
         len(card.held_out_files),
         card.steps,
         card.seconds,
+        card.backbone,
         metrics,
         used,
     )

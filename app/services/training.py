@@ -66,6 +66,13 @@ class Training(QObject):
         """Return the model that waits for a decision."""
         return self._candidate
 
+    @property
+    def product(self) -> str:
+        """Return whose model is made or waits for a decision, "" where there is none."""
+        if self._candidate is not None:
+            return self._candidate.product
+        return self._plan.wish.product if self._plan is not None else ""
+
     def ask(self, choice: Choice) -> None:
         """Find out what Retrain would do; `forecast_changed` says it."""
         self._asked += 1
@@ -122,6 +129,7 @@ class Training(QObject):
         if asked != self._asked:
             return None  # somebody asked again meanwhile
         from almrr_core.lifecycle.retrain import plan
+        from almrr_core.models.almrr import Form
 
         try:
             made = plan(self._store, wish)
@@ -132,7 +140,8 @@ class Training(QObject):
             len(made.job.normals),
             len(made.job.held_out),
             made.job.parent is None,
-            made.job.chosen_shade,
+            made.job.chosen_backbone,
+            made.job.chosen_shade if made.job.chosen_form is Form.HYBRID else None,
             tuple(one.sentence for one in made.warnings),
         )
 

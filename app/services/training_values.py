@@ -87,14 +87,16 @@ class Choice:
 class Forecast:
     """What Retrain would do: `seconds` it takes, doubts in sentences; or a `fault` why it cannot.
 
-    `shade`: whether the model would judge brightness and colour too.
+    `backbone` is the name of the network that gives the features. `shade`: whether the model would judge
+    brightness and colour too, None where its form cannot.
     """
 
     seconds: float = 0.0
     normals: int = 0
     held_out: int = 0
     first: bool = False  # the product has no model yet
-    shade: bool = False
+    backbone: str = ""
+    shade: bool | None = False
     warnings: tuple[str, ...] = ()
     fault: str = ""
     remedy: str = ""
@@ -164,6 +166,7 @@ class ModelFacts:
     held_out: int | None = None
     steps: int | None = None
     seconds: float | None = None
+    backbone: str = ""
     metrics: tuple[tuple[str, float], ...] = ()
     promoted: tuple[tuple[datetime, str, str], ...] = ()  # when, who, why; newest first
     fault: str = ""

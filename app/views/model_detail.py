@@ -9,7 +9,7 @@ from app.services.training_values import ModelFacts
 from app.theme import GAP, MARGIN, STEP, Role, set_role
 from app.views.log_words import NOTHING, local_time, whole, zone_of
 from app.views.model_timeline import title_of
-from app.views.train_words import duration
+from app.views.train_words import backbone_word, duration
 
 NAME_WIDTH = 120
 DIGITS = 3
@@ -83,6 +83,7 @@ class ModelDetail(QFrame):
         learned = self.tr("{0} steps in {1}")
         return [
             (self.tr("Normals"), samples.format(whole(facts.normals or 0), whole(facts.held_out or 0))),
+            (self.tr("Backbone"), backbone_word(facts.backbone)),
             (self.tr("Learning"), learned.format(whole(facts.steps or 0), duration(facts.seconds or 0))),
             *self._figure_lines(facts),
         ]

@@ -23,7 +23,7 @@ from app.services.training_values import Choice, Forecast, Mode
 from app.theme import GAP, MARGIN, STEP, TARGET, Role, set_role
 from app.views.form_fields import PathEdit, real_number, whole_number
 from app.views.section import Section
-from app.views.train_words import duration
+from app.views.train_words import backbone_word, duration
 
 PAUSE = 400  # ms without a change before the forecast is asked for
 LONGEST = 600.0  # minutes
@@ -232,8 +232,8 @@ class RetrainCard(QFrame):
             self._forecast = None
             self._rest.start()
             return
-        self._shade.setChecked(forecast.shade)
-        self._shade.setEnabled(self._can_choose_shade())
+        self._shade.setChecked(bool(forecast.shade))
+        self._shade.setEnabled(forecast.shade is not None and self._can_choose_shade())
 
     def _plan_words(self, forecast: Forecast) -> str:
         if forecast.first:
@@ -249,4 +249,5 @@ class RetrainCard(QFrame):
         if forecast.first:
             after = self.tr("Nothing is promoted by itself.")
         counted = what.format(forecast.normals, forecast.held_out)
-        return " ".join((counted, time, after, *forecast.warnings))
+        backbone = self.tr("Backbone: {0}.").format(backbone_word(forecast.backbone))
+        return " ".join((counted, time, after, backbone, *forecast.warnings))

@@ -109,7 +109,7 @@ class TrainDecision(QWidget):
         super().__init__(parent)
         self._training = training
         self.gate = GateView(training.comparison, samples.thumbnails, self)
-        self._first = QLabel(self)
+        self._what = QLabel(self)
         self._promote = QPushButton(self.tr("Promote…"), self)
         self._discard = QPushButton(self.tr("Discard…"), self)
         self._later = QPushButton(self.tr("Decide later"), self)
@@ -132,22 +132,23 @@ class TrainDecision(QWidget):
         """Show the candidate with its comparison, or say that it is the first."""
         report, candidate = self._training.comparison.report, self._training.candidate
         self.gate.setVisible(report is not None)
-        self._first.setVisible(report is None)
         if report is not None:
             self.gate.show_report(report)
-        elif candidate is not None:
-            words = self.tr("{0} is the first model of {1}: there is none to compare it with.")
-            self._first.setText(words.format(candidate.model_id, candidate.product))
+        if candidate is not None:
+            words = self.tr("{0} is a new model of {1}.")
+            if report is None:
+                words = self.tr("{0} is the first model of {1}: there is none to compare it with.")
+            self._what.setText(words.format(candidate.model_id, candidate.product))
 
     def _build(self) -> None:
         set_role(self._promote, Role.PRIMARY_TOUCH)
         for button in (self._discard, self._later):
             set_role(button, Role.TOUCH)
-        set_role(self._first, Role.HEADING)
-        self._first.setWordWrap(True)
+        set_role(self._what, Role.HEADING)
+        self._what.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(GAP)
-        row.addWidget(self._first, 1)
+        row.addWidget(self._what, 1)
         row.addStretch(1)
         for button in (self._later, self._discard, self._promote):
             row.addWidget(button)
@@ -162,7 +163,8 @@ class TrainDecision(QWidget):
         candidate, report = self._training.candidate, self._training.comparison.report
         if candidate is not None:
             light = report.light if report is not None else None
-            dialog = PromoteDialog(candidate.model_id, light, parent=self.window())
+            model = self.tr("{0} of {1}").format(candidate.model_id, candidate.product)
+            dialog = PromoteDialog(model, light, parent=self.window())
             dialog.promoted.connect(self._training.promote)
             dialog.open()
 

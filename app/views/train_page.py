@@ -257,10 +257,11 @@ class TrainPage(QWidget):
         shown = {Phase.IDLE: self._idle, Phase.DOUBTFUL: self._doubt}
         shown |= dict.fromkeys((Phase.READY, Phase.PROMOTING), self._decision)
         self._stack.show_page(shown.get(phase, self._progress))
+        product = self._training.product  # another may be looked at meanwhile
         if phase is Phase.TRAINING:
-            self._progress.begin(self.tr("Starting the training; the line goes on…"))
+            self._progress.begin(self.tr("Starting the training for {0}; the line goes on…").format(product))
         elif phase is Phase.COMPARING:
-            self._progress.begin(self.tr("Comparing it with the active model…"))
+            self._progress.begin(self.tr("Comparing it with the active model of {0}…").format(product))
         elif phase is Phase.READY:
             self._decision.show_candidate()
         self._decision.setEnabled(phase is Phase.READY)

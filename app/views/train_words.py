@@ -8,6 +8,7 @@ from almrr_core.types import Label, Pool, Verdict
 from app.services.training_values import Compared, Light, ModelState
 from app.views.log_words import number, verdict_word
 
+OWN_BACKBONE = "texture18"
 translate = QCoreApplication.translate  # lupdate finds the name
 
 
@@ -52,6 +53,11 @@ def stage_word(stage: str) -> str:
         "calibrating": translate("Train", "Calibrating the limits"),
         "self-test": translate("Train", "Testing the new model"),
     }.get(stage, stage)
+
+
+def backbone_word(name: str) -> str:
+    """Return which network gives a model's features."""
+    return translate("Train", "{0}, the program's own").format(name) if name == OWN_BACKBONE else name
 
 
 def light_word(light: Light) -> str:

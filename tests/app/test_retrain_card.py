@@ -42,6 +42,12 @@ def test_the_shade_is_shown_as_it_would_be_and_chosen_only_for_a_training_anew(
     assert not card.shade.isChecked() and card.button.isEnabled()
 
 
+def test_the_paper_form_cannot_be_asked_for_the_shade(card: RetrainCard) -> None:
+    full(card)
+    card.show_forecast(Forecast(1200, 40, 10, shade=None))
+    assert not card.shade.isEnabled() and not card.shade.isChecked() and card.button.isEnabled()
+
+
 def test_nobody_can_choose_the_shade_before_it_is_known_what_would_be_trained(card: RetrainCard) -> None:
     assert not card.shade.isEnabled()
     card.show_forecast(Forecast(fault="There are too few normals."))

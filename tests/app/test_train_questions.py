@@ -13,12 +13,14 @@ from pytestqt.qtbot import QtBot
 
 from almrr_core.imaging import write_png
 from almrr_core.lifecycle.pools import content_hash, pool_of
+from almrr_core.models.weights import default_backbone
 from almrr_core.types import Action, Picture, Pool
 from app.compose import Program
 from app.services.training_values import ModelState, Phase
 from app.views.pool_dialog import PoolDialog
 from app.views.promote_dialog import PromoteDialog, TypedDialog
 from app.views.train_page import TrainPage
+from app.views.train_words import backbone_word
 from tests.app.conftest import Start
 from tests.app.training_material import (
     add_normals,
@@ -140,6 +142,7 @@ def test_a_new_product_gets_its_first_model_on_the_page(start: Start, qtbot: QtB
     add_normals(program, qtbot, tmp_path / "normals", 40)
     assert page.retrain_card.sentence.startswith("Trains the first model on ")
     assert page.retrain_card.sentence.count("Nothing is promoted by itself.") == 1
+    assert f"Backbone: {backbone_word(default_backbone())}." in page.retrain_card.sentence
     if press(program, qtbot, page) is Phase.DOUBTFUL:
         qtbot.mouseClick(page.doubt.go_on_button, LEFT)
     wait_for_phase(program, qtbot, Phase.READY, Phase.IDLE)
@@ -147,6 +150,7 @@ def test_a_new_product_gets_its_first_model_on_the_page(start: Start, qtbot: QtB
     assert training.comparison.report is None
     qtbot.mouseClick(page.decision.promote_button, LEFT)
     question = found(program.window, PromoteDialog)
+    assert question.windowTitle() == "Promote M-0001 of blue cloth"
     assert not question.confirmation.isVisible()
     qtbot.keyClicks(question.text, "the first one")
     qtbot.mouseClick(question.yes, LEFT)
