@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from almrr_core.cli.console import GOOD, REFUSED, Outcome, printable, put, say, table
+from almrr_core.cli.info import model_line
 from almrr_core.cli.parser import Options
 from almrr_core.cli.progress import shown_progress
 
@@ -21,6 +22,7 @@ def run(options: Options) -> Outcome:
 
     find_test(options.data)  # a wrong folder is said before the model is loaded
     engine = Engine.load(options.bundle, options.device, options.weights)
+    say(model_line(engine.card))
     with shown_progress() as show:
         report = evaluate_folder(
             engine,

@@ -30,6 +30,11 @@ def run(options: Options) -> Outcome:
     return Outcome({"bundle": str(options.bundle)} | card.to_json() | found)
 
 
+def model_line(card: Card) -> str:
+    """Return what judges, in one line."""
+    return f"Model {card.seal[:12]}: {card.profile} profile, {card.form} form, backbone {card.backbone}."
+
+
 def summary(card: Card) -> Iterator[str]:
     """Yield the card's lines; raw scores, limits with their 95 % interval."""
     geometry, calibration = card.geometry, card.calibration

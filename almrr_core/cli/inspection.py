@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from almrr_core.cli.console import GOOD, REFUSED, Outcome, put, say
+from almrr_core.cli.info import model_line
 from almrr_core.cli.parser import Options
 from almrr_core.cli.results import to_line
 from almrr_core.errors import StationError
@@ -28,6 +29,7 @@ def run(options: Options) -> Outcome:
     from almrr_core.types import Verdict
 
     engine = Engine.load(options.bundle, options.device, options.weights)
+    say(model_line(engine.card))
     found = list(_pictures(options.paths))
     names = OverlayNames(options.out, [path for path, _ in found]) if options.out else None
     results = []

@@ -156,7 +156,8 @@ def test_a_reader_that_goes_away_ends_the_inspection_quietly(bundle: str, data: 
     process.stdout.close()
     assert json.loads(first)["verdict"]
     assert process.stderr is not None
-    assert process.stderr.read() == ""
+    (said,) = process.stderr.read().splitlines()
+    assert said.startswith("Model ") and said.endswith("backbone resnet18.")
     process.stderr.close()
     assert process.wait() == 1
 
