@@ -10,11 +10,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from almrr_core.hardware import hardware_name
 from almrr_core.models.almrr import WIDTHS, Almrr, Form, Profile
 from almrr_core.models.backbone import BACKBONES, build_backbone
 from almrr_core.runtime.engine import resolve_device
 from almrr_core.runtime.fused import fuse
+from almrr_core.runtime.hardware import hardware_name
 
 WARM_UP = 3
 

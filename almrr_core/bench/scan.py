@@ -10,9 +10,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from almrr_core.hardware import hardware_name
 from almrr_core.models.scan import ScanPath, available_paths
 from almrr_core.models.scan.dispatch import scan_of
+from almrr_core.runtime.hardware import hardware_name
 
 SHAPES = ((1, 384, 256, 16), (8, 384, 256, 16))  # batch, channels, steps, states: inference, training
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from almrr_core.errors import ErrorCode, StationError
-from almrr_core.hardware import hardware_name
 from almrr_core.models.backbone import Backbone, build_backbone
 from almrr_core.models.bundle import round_backbone
 from almrr_core.pretrain.job import Cancelled, PretrainJob, Progress, Report, Stage
@@ -20,6 +19,7 @@ from almrr_core.pretrain.score import Figures, HeldOut
 from almrr_core.pretrain.state import FILE, State
 from almrr_core.pretrain.views import VIEWS
 from almrr_core.runtime.engine import resolve_device
+from almrr_core.runtime.hardware import hardware_name
 
 CHECKPOINT_SECONDS, SCORE_SECONDS = 180.0, 900.0
 EVERY = 50  # steps of a line of the log, after the exact ones

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from almrr_core.hardware import hardware_name
+from almrr_core.runtime.hardware import hardware_name
 from almrr_core.train.job import Progress, Stage, TrainJob
 from almrr_core.train.loop import train
 
