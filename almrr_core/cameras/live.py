@@ -84,7 +84,10 @@ class LiveCamera:
         self._grabber.thread.name = f"camera {self._source_id}"
         self._grabber.thread.start()
 
-    def take(self, timeout: float) -> Frame | None:
+    def look(self) -> None:
+        """Do nothing: the grabber does."""
+
+    def take(self, timeout: float, after_ns: int = 0) -> Frame | None:
         """Return the newest frame grabbed after the call began, None without one within `timeout` s."""
         began, deadline = time.monotonic_ns(), time.monotonic() + timeout
         with self._news:

@@ -39,7 +39,7 @@ class Playback(WaitingSource):
             self._due = time.monotonic()
             self._begin()
 
-    def take(self, timeout: float) -> Frame | None:
+    def take(self, timeout: float, after_ns: int = 0) -> Frame | None:
         """Return the next frame when it is due; None if it is not within `timeout` s, or at the end."""
         wait = timeout if self._state is SourceState.ENDED else self._due - time.monotonic()
         if self._state is SourceState.CLOSED or self._closing.wait(max(0.0, min(wait, timeout))):

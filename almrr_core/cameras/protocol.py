@@ -44,11 +44,16 @@ class Camera(Protocol):
         What may come later (a camera not plugged in, a stream that is down) is tried again and again.
         """
 
-    def take(self, timeout: float) -> Frame | None:
+    def take(self, timeout: float, after_ns: int = 0) -> Frame | None:
         """Return the newest frame grabbed after the call began; of files and videos the next one.
 
-        None where there was none within `timeout` seconds, and at once when closed.
+        None where there was none within `timeout` seconds, and at once when closed. Files of a watched folder
+        that came before `after_ns` of `time.monotonic_ns()` are passed over; those that lay there when it was
+        opened came at 0.
         """
+
+    def look(self) -> None:
+        """Note when what arrives comes, without taking it; to be called where nobody takes for a while."""
 
     def latest(self) -> Frame | None:
         """Return the newest frame, for the live picture, without taking it."""

@@ -64,6 +64,9 @@ class WaitingSource:
     def _let_go(self) -> None:
         """Release what is held."""
 
+    def look(self) -> None:
+        """Do nothing: what is played comes when it is taken."""
+
     def latest(self) -> Frame | None:
         """Return the frame that was taken last."""
         return self._frame

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from almrr_core.cameras.files import (
+    Place,
     Seen,
     Version,
     files_in,
@@ -16,6 +17,7 @@ from almrr_core.cameras.files import (
     is_ignored,
     is_on_network,
     move_beside,
+    place_of,
     version_of,
 )
 from almrr_core.cameras.notify import Notifier
@@ -23,7 +25,7 @@ from almrr_core.cameras.protocol import unusable
 from almrr_core.cameras.waiting import WaitingSource
 from almrr_core.files import write_failed
 from almrr_core.settings import AfterInspection, SourceSettings
-from almrr_core.types import Frame, SourceState
+from almrr_core.types import Frame, SourceState, SourceStatus
 
 STABLE = 0.3  # seconds that size and time of change must stay before a file is read
 PATIENCE = 10.0  # seconds that an unreadable file must stay as it is before it is given up
@@ -35,12 +37,17 @@ _SAFETY = 20.0  # seconds between two looks at all of it else: the system may fo
 
 @dataclass(slots=True)
 class _Waiting:
-    """A file that is not taken yet: unchanged since `since`, tried at `due` and then `delay` s later."""
+    """A file that is not taken yet: unchanged since `since`, tried at `due` and then `delay` s later.
+
+    `came_ns`: when it was found, 0 at the opening; a version that comes after one that `stood` comes anew.
+    """
 
     version: Version
+    came_ns: int
     since: float
     due: float
     delay: float = 0.5
+    stood: bool = False
 
 
 class WatchFolder(WaitingSource):
@@ -65,14 +72,15 @@ class WatchFolder(WaitingSource):
         self._folder = Path(settings.address).absolute()
         self._archive = Path(settings.archive).absolute() if settings.archive else self._folder / "inspected"
         self._seen = Seen(store)  # under the lock, as is what was taken and is not settled:
-        self._taken: dict[int, tuple[Path, Version]] = {}  # by the frame's `grabbed_ns`
+        self._taken: dict[tuple[str, int], tuple[Path, Version]] = {}  # by `_key`
         self._notifier: Notifier | None = None
         self._start_anew()
 
     def _start_anew(self) -> None:
         self._waiting: dict[Path, _Waiting] = {}
-        self._identity = (0, 0)  # device and inode of the folder
+        self._place: Place = (0, 0)  # of the folder
         self._check_at = self._look_at = 0.0
+        self._passed_over = 0  # by the last look for a frame
 
     def open(self) -> None:
         """Begin to watch; raises SOURCE_UNUSABLE unless the folder is there.
@@ -89,13 +97,24 @@ class WatchFolder(WaitingSource):
             raise folder_unusable(self._folder, error) from error
         self._start_anew()
         self._begin()
+        self.look()
+        self._waiting = dict(sorted(self._waiting.items()))
+        for waiting in self._waiting.values():
+            waiting.came_ns = 0
 
-    def take(self, timeout: float) -> Frame | None:
+    def look(self) -> None:
+        """Note what arrived, and when, without taking it."""
+        with self._reading:
+            if self._state is not SourceState.CLOSED and not self._closing.is_set():
+                self._find()
+                self._next_ready(time.monotonic_ns() + 1)  # none is
+
+    def take(self, timeout: float, after_ns: int = 0) -> Frame | None:
         """Return the next file that is whole, or was given up; None without one within `timeout` s."""
         deadline = time.monotonic() + timeout
         while self._state is not SourceState.CLOSED and not self._closing.is_set():
             with self._reading:
-                frame = self._look()
+                frame = None if self._closing.is_set() else self._next(after_ns)
             if frame is not None:
                 return self._taking(frame)
             if (left := deadline - time.monotonic()) <= 0:
@@ -103,11 +122,11 @@ class WatchFolder(WaitingSource):
             self._closing.wait(min(left, _TICK))
         return None
 
-    def _look(self) -> Frame | None:
-        if self._closing.is_set():
-            return None
+    def _next(self, after_ns: int) -> Frame | None:
         self._find()
-        return self._next_ready()
+        frame = self._next_ready(after_ns)
+        self._passed_over = sum(one.came_ns < after_ns for one in self._waiting.values())
+        return frame
 
     def _find(self) -> None:
         """Find new files: by the system's word, and now and then by looking at all of them."""
@@ -129,24 +148,28 @@ class WatchFolder(WaitingSource):
 
     def _check_folder(self) -> None:
         """Raise OSError if the folder is gone; see whether it is another one now, whom nobody watches."""
-        status = os.stat(self._folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity == self._identity and self._lost is None:
+        place = place_of(self._folder)
+        if place == self._place and self._lost is None:
             return
         self._stop_notifier()
         polling = self._settings.polling
         if not (is_on_network(self._folder) if polling is None else polling):
             notifier = Notifier(self._folder, self._settings.subfolders)
             self._notifier = notifier if notifier.works else None
-        self._identity, self._look_at = identity, 0.0
+        self._place, self._look_at = place, 0.0
+        with self._lock:
+            self._seen.place = place
 
     def _look_at_all(self) -> None:
-        present = set()
-        for path, version in files_in(self._folder, self._settings.subfolders, self._archive):
-            present.add(str(path))
+        found = list(files_in(self._folder, self._settings.subfolders, self._archive))
+        for path, version in sorted(found, key=_changed):
             self._note(path, version)
-        with self._lock:
-            self._seen.prune(present)
+        present = {str(path) for path, _ in found}
+        if place_of(self._folder) == self._place:  # else another one may have been listed: soon again
+            with self._lock:
+                self._seen.prune(present)
+            for path in [path for path in self._waiting if str(path) not in present]:
+                del self._waiting[path]
         self._found()
 
     def _is_ours(self, path: Path) -> bool:
@@ -166,13 +189,21 @@ class WatchFolder(WaitingSource):
         waiting = self._waiting.get(path)
         if waiting is None or waiting.version != version:
             now = time.monotonic()
-            self._waiting[path] = _Waiting(version, now, now + self._stable)
+            came_ns = waiting.came_ns if waiting and not waiting.stood else time.monotonic_ns()
+            self._waiting[path] = _Waiting(version, came_ns, now, now + self._stable)
 
-    def _next_ready(self) -> Frame | None:
+    def _next_ready(self, after_ns: int) -> Frame | None:
+        """Return the next frame; with `after_ns` no file overtakes another, for then their order counts."""
         now = time.monotonic()
-        for path in tuple(self._waiting):
-            if now >= self._waiting[path].due and (frame := self._try(path, self._waiting[path])) is not None:
+        for path, waiting in tuple(self._waiting.items()):
+            if waiting.came_ns < after_ns:
+                if now >= waiting.due and not waiting.stood:
+                    waiting.stood = self._is_unchanged(path, waiting)
+                continue
+            if now >= waiting.due and (frame := self._try(path, waiting)) is not None:
                 return frame
+            if after_ns and path in self._waiting:
+                return None
         return None
 
     def _try(self, path: Path, waiting: _Waiting) -> Frame | None:
@@ -191,7 +222,7 @@ class WatchFolder(WaitingSource):
         del self._waiting[path]
         with self._lock:
             self._seen.hold(path, waiting.version)
-            self._taken[frame.grabbed_ns] = (path, waiting.version)
+            self._taken[_key(frame)] = (path, waiting.version)
         return frame
 
     def _is_unchanged(self, path: Path, waiting: _Waiting) -> bool:
@@ -202,13 +233,21 @@ class WatchFolder(WaitingSource):
             self._note(path, version)
         return version == waiting.version
 
+    def status(self) -> SourceStatus:
+        """Return the state; while files are passed over it says how many."""
+        status, count = super().status(), self._passed_over
+        if not count or status.state is not SourceState.LIVE:
+            return status
+        said = f"Files that lay in the folder before are left there ({count}): no trigger asked for them."
+        return replace(status, sentence=said)
+
     def settle(self, frame: Frame) -> None:
         """Leave, archive or delete the frame's file; one without picture is never deleted.
 
         Raises WRITE_FAILED when it cannot be moved or deleted: it then stays, and is not taken again.
         """
         with self._lock:
-            path, version = self._taken.pop(frame.grabbed_ns, (None, None))
+            path, version = self._taken.pop(_key(frame), (None, None))
         if path is None or version_of(path) != version or version is None:
             return  # not ours, gone, or already written anew
         after = self._settings.after
@@ -226,6 +265,15 @@ class WatchFolder(WaitingSource):
 
     def _let_go(self) -> None:
         self._stop_notifier()  # what was taken may still be settled
+
+
+def _changed(file: tuple[Path, Version]) -> int:
+    return file[1][1]
+
+
+def _key(frame: Frame) -> tuple[str, int]:
+    """Return what tells a taken frame from all others: the time alone stands still for 16 ms on Windows."""
+    return frame.name, frame.grabbed_ns
 
 
 def _delete(path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import secrets
 import shutil
+import struct
 import zipfile
-from contextlib import suppress
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,10 @@ LABEL = "model.json"  # what it was called where it comes from
 _NEEDED, _ALLOWED = {CARD, WEIGHTS, GOLDEN}, {CARD, WEIGHTS, GOLDEN, BACKBONE, LABEL}
 _SIZES = MOST_BYTES | {LABEL: 1 << 16}
 _PIECE = 1 << 20
+_OF_A_BAD_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(ValueError, NotImplementedError, RuntimeError),
+)
 
 
 def export_model(store: Store, model_id: ModelId, target: Path, actor: Actor) -> Path:
@@ -61,9 +69,9 @@ def import_model(store: Store, source: Path, product: str, actor: Actor, device:
     """Add the model of a file as a candidate of a product, once its hashes and golden scores are right.
 
     Nothing is unpacked by a name from the file but the four files of a bundle, and no more of each than a
-    bundle may have. Raises ARCHIVE_DAMAGED for what is no such file, BUNDLE_DAMAGED and the like for its
-    content, WEIGHTS_MISSING where its backbone is not on this machine, WRITE_FAILED and what the store raises;
-    then no folder is left.
+    bundle may have. Raises ARCHIVE_DAMAGED for what is no such file or cannot be read, BUNDLE_DAMAGED and the
+    like for its content, WEIGHTS_MISSING where its backbone is not on this machine, WRITE_FAILED and what the
+    store raises; then no folder is left.
     """
     target = store.folder / model_folder(product, free_id(store, product))
     # never that of a training, of another import, or of one that a crash ended
@@ -96,32 +104,52 @@ def _with_row(store: Store, folder: Path, actor: Actor) -> ModelRow:
 
 def _unpack(source: Path, folder: Path) -> dict[str, Any]:
     """Unpack the files of a bundle and return the label; raises ARCHIVE_DAMAGED."""
-    try:
-        with zipfile.ZipFile(source) as archive:
-            entries = {entry.filename: entry for entry in archive.infolist()}
-            odd = sorted(set(entries) - _ALLOWED)
-            if odd or not set(entries) >= _NEEDED or len(entries) != len(archive.infolist()):
-                raise _damaged(source, f"it holds {odd[0]!r}" if odd else "it does not hold a model")
-            for name, entry in entries.items():
-                _copy(archive, entry, folder / name, source)
-            label = json.loads((folder / LABEL).read_bytes()) if LABEL in entries else {}
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(source, str(error) or type(error).__name__) from error
-    (folder / LABEL).unlink(missing_ok=True)
+    with _as_damaged(source):
+        archive = zipfile.ZipFile(source)
+    with archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        odd = sorted(set(entries) - _ALLOWED)
+        if odd or not set(entries) >= _NEEDED or len(entries) != len(archive.infolist()):
+            raise _damaged(source, f"it holds {odd[0]!r}" if odd else "it does not hold a model")
+        for name, entry in entries.items():
+            _copy(archive, entry, folder / name, source)
+    if LABEL not in entries:
+        return {}
+    text = (folder / LABEL).read_bytes()
+    (folder / LABEL).unlink()
+    with _as_damaged(source):
+        label = json.loads(text)
     return label if isinstance(label, dict) else {}
 
 
 def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, source: Path) -> None:
     """Copy one entry, counting what really comes out: its stated size may lie."""
     left = _SIZES[entry.filename]
-    with archive.open(entry) as reading, target.open("wb") as writing:
-        while piece := reading.read(_PIECE):
+    with target.open("wb") as writing:
+        for piece in _pieces(archive, entry, source):
             left -= len(piece)
             if left < 0:
                 raise _damaged(source, f"{entry.filename} is larger than any model's")
             writing.write(piece)
         writing.flush()
         os.fsync(writing.fileno())
+
+
+def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path) -> Iterator[bytes]:
+    with _as_damaged(source), archive.open(entry) as reading:
+        while piece := reading.read(_PIECE):
+            yield piece
+
+
+@contextmanager
+def _as_damaged(source: Path) -> Iterator[None]:
+    """Raise ARCHIVE_DAMAGED for what reading a ZIP raises, whichever way it is packed; not for writing."""
+    try:
+        yield
+    except _OF_A_BAD_ZIP as error:
+        raise _damaged(source, str(error) or type(error).__name__) from error
+    except OSError as error:  # bz2 raises it too
+        raise _damaged(source, error.strerror or str(error)) from error
 
 
 def _damaged(source: Path, what: str) -> StationError:

@@ -12,9 +12,10 @@ from almrr_core.line.flight import InFlight
 from almrr_core.line.judging import Judge
 from almrr_core.line.ledger import Ledger
 from almrr_core.line.outputs import VerdictOutput
+from almrr_core.line.pairing import Owed
 from almrr_core.line.recorder import Recorder
 from almrr_core.line.setup import Active, Clock, LineSetup, broken
-from almrr_core.line.trigger import PartIds, Requests, Trigger, build_trigger
+from almrr_core.line.trigger import PartIds, Requests, Trigger, build_trigger, nameless
 from almrr_core.types import Frame, OnLateOutput, PartRequest, Record, SourceState, TriggerSettings
 
 TICK = 0.1  # seconds after which stop, swap and a lost source are noticed
@@ -51,6 +52,7 @@ class Inspector:
         self._stop = threading.Event()
         self._trigger: tuple[TriggerSettings, Trigger] | None = None
         self._lost = False
+        self._owed = Owed(parts.clock, parts.setup.quiet)
         self._complained: dict[int, ErrorCode] = {}  # by output, so that a lasting fault is said once
         self._taken, self._source_id = 0, ""
         self._thread = threading.Thread(target=self._run, name="inspector", daemon=True)
@@ -104,23 +106,29 @@ class Inspector:
             remedy = "Check its cable and its power; the line goes on by itself when it is back."
             self._parts.ledger.notice(StationError(ErrorCode.SOURCE_UNUSABLE, sentence, remedy))
         self._lost = lost
+        if lost:
+            self._owed.stir()
         for gap in self._parts.camera.gaps():
             self._parts.gap(gap)
 
     def _next_part(self) -> None:
         recorder = self._parts.recorder
         if self._parts.camera.can_wait and not recorder.waits_for_room(TICK):
+            self._owed.stir()
             return
         request = self._due_trigger().wait(TICK)
-        frame = None if request is None else self._frame_or_fault(request)
-        if request is None or frame is None:
-            return
+        if request is None:
+            self._look_for_late_pictures()
+        elif (frame := self._frame_or_fault(request)) is not None:
+            self._inspect(request, frame)
+
+    def _inspect(self, request: PartRequest, frame: Frame) -> None:
         if not request.part_id:
             request = replace(request, part_id=self._parts.ids.new())
             self._parts.flight.add(request.part_id)
         self._taken += 1
         active = self._active()  # of this part to its end
-        if recorder.waits_for_room(0):
+        if self._parts.camera.can_wait or self._parts.recorder.waits_for_room(0):
             self._finish(self._judge.judge(active, request, frame))
             self._give_up_a_model_that_fails()
         else:
@@ -135,7 +143,6 @@ class Inspector:
 
     def _frame_or_fault(self, request: PartRequest) -> Frame | None:
         """Return the part's frame; None for a nameless one that gets none, which then is no part."""
-        reason = f"There was no picture within {self._parts.setup.patience:g} s."
         if self._is_tardy(request):
             return self._judge.missing(self._source_id, TARDY)
         try:
@@ -148,24 +155,67 @@ class Inspector:
             self._fail(fault)
             frame, reason = None, fault.sentence
         else:
-            reason = STOPPED if self._stop.is_set() else reason
+            reason = STOPPED if self._stop.is_set() else self._nothing_came()
         if frame is None and request.part_id:
+            if self._parts.camera.can_wait:
+                self._owed.add(self._earliest(request))
             return self._judge.missing(self._source_id, reason)
         return frame
+
+    def _nothing_came(self) -> str:
+        said = self._parts.camera.status().sentence if self._parts.camera.can_wait else ""
+        return f"There was no picture within {self._parts.setup.patience:g} s. {said}".strip()
 
     def _frame_for(self, request: PartRequest) -> Frame | None:
         """Wait for a frame; nobody waits for a nameless part, so it yields to what somebody asked for."""
         parts, active = self._parts, self._active()
         end = parts.clock.ns() + round(parts.setup.patience * 1e9)
+        if request.part_id:
+            self._owed.stir()
         while parts.clock.ns() < end and not self._stop.is_set():
-            frame = parts.camera.take(TICK)
+            frame = parts.camera.take(TICK, self._earliest(request))
             if frame is not None:
-                return frame
+                if not self._owed.pay() or not request.part_id:
+                    return frame
+                end += self._inspect_late(frame)
+                continue
             self._watch_source()
             if self._ended() or not (request.part_id or self._may_wait(active)):
                 return None
             self._stop.wait(PAUSE)
         return None
+
+    def _earliest(self, request: PartRequest) -> int:
+        """When the request's file, or one that is owed, can have come, in ns of the clock; 0 without a name."""
+        if not request.part_id:
+            return 0
+        earliest = request.trigger_ns - round(self._parts.setup.patience * 1e9)
+        since = self._owed.since
+        return max(1, earliest if since is None else min(since, earliest))
+
+    def _look_for_late_pictures(self) -> None:
+        camera, since = self._parts.camera, self._owed.since
+        if since is None and camera.can_wait:
+            camera.look()
+        elif since is not None and (frame := camera.take(0, since)) is not None:
+            self._owed.pay()
+            self._inspect_late(frame)
+
+    def _inspect_late(self, frame: Frame) -> int:
+        """Inspect it as a part without a name, wait for room for the next, and return the ns it took."""
+        clock, quiet = self._parts.clock, self._parts.setup.quiet
+        began = clock.ns()
+        if self._owed.first_time():
+            sentence = (
+                f"The picture {frame.name} came too late to tell whose it is: it is a part without a name."
+            )
+            remedy = f"If every part is NOT INSPECTED from now on, trigger none for {quiet:g} s."
+            self._parts.ledger.notice(StationError(ErrorCode.SOURCE_UNUSABLE, sentence, remedy))
+        self._inspect(nameless(clock), frame)
+        while not self._parts.recorder.waits_for_room(TICK) and not self._stop.is_set():
+            pass
+        self._owed.stir()
+        return clock.ns() - began
 
     def _is_tardy(self, request: PartRequest) -> bool:
         """Whether a live picture taken from now on would show another part than the one that was asked for."""

@@ -57,7 +57,8 @@ class LineSetup:
 
     `queue_size`: records that may wait for the log. `deadline`: for each verdict's way out. `patience`: how
     long a trigger waits for its picture. `tardiness`: how long after its trigger a busy line may begin to wait
-    for a live picture; later it would show another part. `flight_file`: where the parts in flight are noted, so
+    for a live picture; later it would show another part. `quiet`: how long nothing may come until a late
+    file is not waited for any more (`line.pairing`). `flight_file`: where the parts in flight are noted, so
     that after a crash they can be named (None: nowhere). `parts`: take this many and end (None: no end).
     """
 
@@ -68,6 +69,7 @@ class LineSetup:
     deadline: float = 0.5
     patience: float = 2.0
     tardiness: float = 0.5
+    quiet: float = 10.0
     flight_file: Path | None = None
     parts: int | None = None
 

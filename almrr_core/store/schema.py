@@ -6,7 +6,7 @@ import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from struct import unpack_from
 
 from sqlalchemy import inspect, text
@@ -29,11 +29,17 @@ def stored_version(path: Path, busy_seconds: float) -> str | None:
         return None
     _check_header(path)
     try:
-        reading = f"{path.resolve().as_uri()}?mode=ro"
+        reading = f"{sqlite_uri(path.resolve())}?mode=ro"
         with closing(sqlite3.connect(reading, uri=True, timeout=busy_seconds)) as log:
             return _read_version(log, path)
     except sqlite3.Error as error:
         raise sqlite_fault(error, path, path.parent) or error from error
+
+
+def sqlite_uri(path: PurePath) -> str:
+    """Return the URI by which SQLite opens an absolute path: it refuses one that names a share's host."""
+    uri = path.as_uri()
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def _check_header(path: Path) -> None:

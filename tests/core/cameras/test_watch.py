@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,20 @@ def test_a_frame_may_be_settled_after_closing(tmp_path: Path) -> None:
     assert names_in(tmp_path) == []
 
 
+def test_two_files_taken_within_one_tick_of_the_clock_are_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = put(tmp_path / "1.png", 1), put(tmp_path / "2.png", 2)
+    with opened(watch(tmp_path, after=AfterInspection.DELETE)) as camera:
+        monkeypatch.setattr(time, "monotonic_ns", lambda: 15_600_000)  # as Windows says for 16 ms
+        frames = [camera.take(2.0), camera.take(2.0)]
+        assert [level_of(frame) for frame in frames] == [1, 2]
+        for frame, path, other in zip(frames, (first, second), (True, False), strict=True):
+            assert frame is not None
+            camera.settle(frame)
+            assert (path.exists(), second.exists()) == (False, other)
+
+
 def test_a_file_written_anew_before_its_part_is_logged_is_not_moved_unseen(tmp_path: Path) -> None:
     put(tmp_path / "1.png", 1)
     with opened(watch(tmp_path, after=AfterInspection.DELETE)) as camera:
@@ -227,3 +243,39 @@ def test_an_archive_that_cannot_be_written_keeps_the_file_and_says_so(tmp_path: 
         assert caught.value.code is ErrorCode.WRITE_FAILED
         assert camera.take(0.6) is None
     assert names_in(folder) == ["1.png"]
+
+
+def test_what_came_too_early_is_passed_over_and_left(tmp_path: Path) -> None:
+    put(tmp_path / "old.png", 1)
+    with opened(watch(tmp_path, after=AfterInspection.DELETE)) as camera:
+        assert camera.take(1.0, after_ns=1) is None  # it lay there: it came at 0
+        assert "(1)" in camera.status().sentence
+        began = time.monotonic_ns()
+        put(tmp_path / "new.png", 2)
+        assert level_of(camera.take(2.0, after_ns=began)) == 2
+        put(tmp_path / "old.png", 3)  # written anew
+        assert level_of(camera.take(2.0, after_ns=began)) == 3
+        assert camera.take(0.0, after_ns=began) is None
+        assert camera.status().sentence == ""
+    assert names_in(tmp_path) == ["new.png", "old.png"]  # nothing was settled
+
+
+def test_when_a_file_came_is_known_without_taking_it(tmp_path: Path) -> None:
+    with opened(watch(tmp_path, polling=True)) as camera:
+        put(tmp_path / "1.png", 1)
+        began, end = time.monotonic_ns(), time.monotonic() + 1.2
+        while time.monotonic() < end:
+            camera.look()
+        assert camera.take(0.0, after_ns=time.monotonic_ns()) is None
+        assert level_of(camera.take(1.0, after_ns=began)) == 1
+
+
+def test_where_the_order_counts_no_file_overtakes_another(tmp_path: Path) -> None:
+    data, began = png(9), time.monotonic_ns()
+    with opened(watch(tmp_path, polling=True)) as camera:
+        (tmp_path / "9.png").write_bytes(data[:50])
+        os.utime(tmp_path / "9.png", (1, 1))
+        put(tmp_path / "10.png", 10)
+        assert camera.take(2.0, after_ns=began) is None
+        (tmp_path / "9.png").write_bytes(data)
+        assert [level_of(camera.take(5.0, after_ns=began)) for _ in range(2)] == [9, 10]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -180,3 +182,105 @@ def test_the_memory_of_seen_files_forgets_what_is_gone(tmp_path: Path) -> None:
     assert (tmp_path / "1", (1, 1)) in again
     assert (tmp_path / "1", (1, 2)) not in again
     assert (tmp_path / "2", (2, 2)) not in again
+
+
+@pytest.mark.parametrize("polling", [False, True], ids=["told", "polling"])
+def test_a_share_that_is_not_mounted_for_a_while_is_not_inspected_again(
+    tmp_path: Path, polling: bool
+) -> None:
+    share, away, store = tmp_path / "share", tmp_path / "away", tmp_path / "src.seen"
+
+    def camera() -> WatchFolder:
+        return WatchFolder(settings(SourceKind.WATCH, share, polling=polling), store=store, stable=0.1)
+
+    def unmount() -> None:
+        share.rename(away)
+        share.mkdir()  # what lies below a mount
+
+    def mount() -> None:
+        shutil.rmtree(share)
+        away.rename(share)
+
+    share.mkdir()
+    for level in (1, 2):
+        put(share / f"{level}.png", level)
+    with opened(camera()) as watching:
+        assert len(all_frames(watching, 0.5)) == 2
+        unmount()
+        put(share / "stray.png", 3)
+        assert [level_of(frame) for frame in all_frames(watching, 1.6)] == [3]
+    with opened(camera()) as watching:  # a new start
+        assert all_frames(watching, 1.6) == []
+        mount()
+        assert all_frames(watching, 1.6) == []
+        put(share / "4.png", 4)
+        assert [level_of(frame) for frame in all_frames(watching, 1.6)] == [4]
+    with opened(camera()) as watching:
+        assert all_frames(watching, 0.5) == []
+
+
+def test_a_file_that_was_deleted_and_is_copied_again_is_a_new_part(tmp_path: Path) -> None:
+    folder, master = tmp_path / "in", tmp_path / "master.png"
+    folder.mkdir()
+    put(master, 4)
+    with opened(watch(folder, polling=True)) as camera:
+        for _ in range(2):
+            shutil.copy2(master, folder / "part.png")  # with the same time of change
+            assert [level_of(frame) for frame in all_frames(camera, 1.3)] == [4]
+            (folder / "part.png").unlink()
+            assert all_frames(camera, 1.3) == []
+
+
+def test_the_memory_keeps_some_files_of_a_folder_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("almrr_core.cameras.files._MOST_ELSEWHERE", 2)
+    store = tmp_path / "src.seen"
+    store.write_text('["/0", 0, 0]\n["/1", 1, 1]\n', encoding="utf-8")  # of an older program
+    seen = Seen(store)
+    seen.place = (1, 1)
+    for number in (2, 3):
+        seen.keep(Path(f"/{number}"), (number, number))
+    seen.prune({"/1", "/2", "/3"})
+    seen.place = (2, 2)
+    seen.prune(set())
+    again = Seen(store)
+    assert [(Path(f"/{number}"), (number, number)) in again for number in range(4)] == [False] * 2 + [
+        True
+    ] * 2
+
+
+def test_a_file_that_waits_for_the_log_is_not_remembered_after_a_crash(tmp_path: Path) -> None:
+    store = tmp_path / "src.seen"
+    seen = Seen(store)
+    seen.keep(Path("/gone"), (1, 1))
+    seen.hold(Path("/waits"), (2, 2))
+    seen.prune({"/waits"})
+    assert (Path("/waits"), (2, 2)) in seen
+    assert (Path("/waits"), (2, 2)) not in Seen(store)
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no other disk")
+def test_an_archive_on_another_disk_has_a_name_for_whole_files_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, copy, seen = tmp_path / "in", shutil.copy2, []
+    folder.mkdir()
+    put(folder / "1.png", 1)
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        if os.stat(other).st_dev == os.stat(folder).st_dev:
+            pytest.skip("there is no other disk")
+        (Path(other) / "1.png").write_bytes(png(9))
+
+        def copying(source: Path, target: Path) -> None:
+            copy(source, target)
+            seen.extend(name for name in os.listdir(other) if not name.startswith("."))
+
+        monkeypatch.setattr(shutil, "copy2", copying)
+        with opened(watch(folder, after=AfterInspection.ARCHIVE, archive=other)) as camera:
+            assert len(all_frames(camera, 1.0)) == 1
+        assert seen == ["1.png"]  # the older one
+        assert sorted(os.listdir(other)) == ["1-2.png", "1.png"]
+        assert (Path(other) / "1-2.png").read_bytes() == png(1)
+    assert os.listdir(folder) == []

@@ -143,8 +143,31 @@ def test_no_zip_and_a_zip_that_is_too_large_are_refused(
     assert "is larger than any model's" in refused(store, exported).sentence
 
 
+PACKED = {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_an_archive_that_was_packed_again_and_is_damaged_is_refused(
+    store: Store, exported: Path, tmp_path: Path, how: str
+) -> None:
+    files, again = contents(exported), tmp_path / "again.almrr"
+    with zipfile.ZipFile(again, "w", PACKED[how]) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        first = archive.infolist()[0]
+    assert import_model(store, again, "tiles", ANNA, "cpu").model_id == "M-0002"
+    data, begin = bytearray(again.read_bytes()), 32 + len(first.filename)  # LZMA's first two are a version
+    for at in range(begin, begin + first.compress_size, 7):
+        data[at] ^= 0xFF
+        again.write_bytes(data)
+        fault = refused(store, again)
+        assert (fault.code, str(again) in fault.sentence) == (ARCHIVE, True)
+
+
 def test_a_file_that_is_not_there(store: Store, recipe: Recipe, tmp_path: Path) -> None:
-    assert refused(store, tmp_path / "gone.almrr").code is ErrorCode.WRITE_FAILED
+    fault = refused(store, tmp_path / "gone.almrr")
+    assert fault.code is ARCHIVE
+    assert "gone.almrr cannot be imported: No such file" in fault.sentence
 
 
 def test_a_refused_import_leaves_no_folder_of_a_new_product(
@@ -152,7 +175,7 @@ def test_a_refused_import_leaves_no_folder_of_a_new_product(
 ) -> None:
     cut = packed(tmp_path / "cut.almrr", cut_short(contents(exported)))
     assert refused(store, cut, "tiles").code is BUNDLE
-    assert refused(store, tmp_path / "gone.almrr", "tiles").code is ErrorCode.WRITE_FAILED
+    assert refused(store, tmp_path / "gone.almrr", "tiles").code is ARCHIVE
 
 
 def test_an_import_that_the_log_refuses_leaves_no_model(exported: Path, store: Store) -> None:

@@ -86,7 +86,10 @@ class FakeSource:
         self.opened += 1
         self.state = SourceState.LIVE
 
-    def take(self, timeout: float) -> Frame | None:
+    def look(self) -> None:
+        pass
+
+    def take(self, timeout: float, after_ns: int = 0) -> Frame | None:
         if self.fault is not None:
             raise self.fault
         if self.silent.is_set() or (self.can_wait and not self.frames):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -210,3 +210,12 @@ def test_the_benchmark_fills_a_log_once_and_measures_it(
         assert "page text of one part, worst" in printed
     with closing(open_store(tmp_path)) as store:
         assert store.count(LogFilter()) == 600
+
+
+def test_a_log_on_a_share_has_a_uri_that_sqlite_takes(tmp_path: Path) -> None:
+    on_share = schema.sqlite_uri(PureWindowsPath(r"\\server\share\da ta\log.sqlite"))
+    assert on_share == "file:////server/share/da%20ta/log.sqlite"
+    assert schema.sqlite_uri(PureWindowsPath(r"C:\a#b\log.sqlite")) == "file:///C:/a%23b/log.sqlite"
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):  # not: invalid uri authority
+        sqlite3.connect(on_share + "?mode=ro", uri=True)
+    assert schema.stored_version(filled(tmp_path / "a b #1 100% é"), 1.0) == schema.HEAD
