@@ -64,7 +64,7 @@ def _result(engine: Engine, path: Path, names: OverlayNames | None) -> dict[str,
     from almrr_core.imaging import read_picture
 
     try:
-        picture = read_picture(path)
+        picture = read_picture(path, engine.card.bit_depth)
         inspection = engine.inspect(picture)
         line = inspected(engine, path, inspection)
     except StationError as fault:

@@ -74,6 +74,8 @@ def _add_train(commands: Commands) -> None:
     add("--shade", action=BooleanOptionalAction, help=text)
     text = "store the backbone in the bundle (default: texture18, which may change with the program)"
     add("--pack-backbone", action=BooleanOptionalAction, help=text)
+    text = "bits of a camera whose pictures come in 16 (default: 16); the model remembers it"
+    add("--bit-depth", type=whole(8, 16), metavar="N", help=text)
     add("--textures", type=Path, metavar="DIR", help="pictures of textures for simulated anomalies")
     _add_geometry(add)
     add_device(add)

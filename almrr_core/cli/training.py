@@ -25,6 +25,7 @@ def run(options: Options) -> Outcome:
     """Train as asked, say what came out; raises what `train.loop.train` raises."""
     job = _job(options)
     refuse_foreign_folder(job.out)
+    _warn_of_unused_bits(job)
     card = train_shown(job)
     for line in summary(card):
         say(line)
@@ -58,7 +59,17 @@ def _job(options: Options) -> TrainJob:
         resume=options.resume,
         pack_backbone=options.pack_backbone,
         shade=options.shade,
+        bit_depth=options.bit_depth,
     )
+
+
+def _warn_of_unused_bits(job: TrainJob) -> None:
+    from almrr_core.data.depth import unused_bits
+    from almrr_core.data.folders import find_normals
+
+    if job.bit_depth is None and unused_bits(find_normals(job.data)):
+        say("Warning: the pictures have 16 bits and use 12 at most, so they are taken as nearly black.")
+        say("Train with --bit-depth 12 (or 10) if the camera has so many.")
 
 
 def whole_path(path: Path) -> Path:

@@ -90,7 +90,7 @@ class NormalPool:
 def _scaled(sample: Sample, geometry: Geometry) -> Picture:
     """Return the sample's part of its picture, scaled and at least one tile large."""
     inside = replace(geometry, roi=sample.box or geometry.roi)
-    picture = crop(read_picture(sample.path), inside.roi)
+    picture = crop(read_picture(sample.path, sample.bit_depth), inside.roi)
     layout = layout_of(picture.shape[:2], inside)
     if layout.scaled != layout.size:
         picture = resize(picture, *layout.scaled)

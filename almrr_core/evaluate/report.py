@@ -117,7 +117,7 @@ def evaluate_folder(
 
 def _inspect(engine: Engine, picture: TestPicture) -> _Inspected:
     geometry = engine.card.geometry
-    frame = read_picture(picture.path)
+    frame = read_picture(picture.path, engine.card.bit_depth)
     mask = None
     if picture.mask_path is not None:
         mask = _crop_mask(read_mask(picture.mask_path, frame.shape[:2]), geometry)

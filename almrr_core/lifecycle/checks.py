@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
@@ -36,6 +36,7 @@ class Doubt(StrEnum):
     FEW_HELD_OUT = "few_held_out"
     ALIKE = "alike"
     MIXED_SIZES = "mixed_sizes"
+    TRAINED_ON = "trained_on"
     SUSPECT = "suspect"
 
 
@@ -64,6 +65,33 @@ def normals_of(store: Store, product: str) -> tuple[tuple[SampleRow, ...], tuple
     )
 
 
+def unseen(
+    held_out: tuple[SampleRow, ...], trained: Collection[str]
+) -> tuple[tuple[SampleRow, ...], tuple[Warned, ...]]:
+    """Return the held-out normals for going on from a model that was trained on `trained` (hashes of pictures).
+
+    Those among them would make the limits too low: they are left out where FEWEST_HELD_OUT others remain.
+    """
+    known = frozenset(trained)
+    seen = tuple(one for one in held_out if one.sha256 in known)
+    if not seen:
+        return held_out, ()
+    rest = tuple(one for one in held_out if one.sha256 not in known)
+    counted = f"{len(seen)} of the {len(held_out)} normals that calibrate"
+    if len(rest) >= FEWEST_HELD_OUT:
+        sentence = f"{counted} {_is(seen)} left out: the model to go on from was trained on them."
+        return rest, (Warned(Doubt.TRAINED_ON, sentence, seen),)
+    sentence = (
+        f"The model to go on from was trained on {counted}, so the limits may come out too low: "
+        "a full training is the honest way."
+    )
+    return held_out, (Warned(Doubt.TRAINED_ON, sentence, seen),)
+
+
+def _is(rows: Sequence[SampleRow]) -> str:
+    return "is" if len(rows) == 1 else "are"
+
+
 def check(store: Store, product: str, geometry: Geometry) -> tuple[Warned, ...]:
     """Look at the normals and the disk; reads at most COMPARED pictures.
 
@@ -72,8 +100,7 @@ def check(store: Store, product: str, geometry: Geometry) -> tuple[Warned, ...]:
     """
     train, held_out = normals_of(store, product)
     _check_room(store)
-    rows = [*train, *held_out]
-    rows = rows[:: max(1, -(-len(rows) // COMPARED))]
+    rows = _evenly([*train, *held_out], COMPARED)
     looks, sizes = list[Look](), dict[tuple[int, int], list[SampleRow]]()
     for row in rows:
         picture = read_picture(store.folder / row.path)
@@ -81,6 +108,10 @@ def check(store: Store, product: str, geometry: Geometry) -> tuple[Warned, ...]:
         looks.append(look_of(picture))
         sizes.setdefault((picture.shape[1], picture.shape[0]), []).append(row)
     return (*_few(held_out), *_alike(looks, rows), *_mixed(sizes, geometry))
+
+
+def _evenly(rows: list[SampleRow], most: int) -> list[SampleRow]:
+    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def _check_room(store: Store) -> None:
@@ -130,12 +161,12 @@ def suspects(
 ) -> tuple[Warned, ...]:
     """Return at most one warning that names the normals which might be defects, the oddest first.
 
-    It reads all normals through the backbone, about 50 ms each on a CPU. Raises as `train.suspects.loneliness`.
+    It reads the normals, of many an even choice of `suspects.MOST`, through the backbone: about 50 ms for each
+    tile on a CPU, of which no more than that many are compared. Raises as `suspects.loneliness`.
     """
-    from almrr_core.train.suspects import loneliness
+    from almrr_core.train.suspects import MOST, loneliness
 
-    train, held_out = normals_of(store, product)
-    rows = [*train, *held_out]
+    rows = _evenly([row for part in normals_of(store, product) for row in part], MOST)
     far = loneliness([store.folder / row.path for row in rows], geometry, bundle, None, done).astype(float)
     middle, spread = robust(far)
     limit = max(LONELY * middle, middle + LONELY_SPREADS * spread)

@@ -1,7 +1,8 @@
 """Candidate against active: on the acceptance pool and on recent logged pictures, whose verdict would change?
 
 Each model judges by its own limits: those of the last recipe that used it, else those it was calibrated to.
-Figures come from the acceptance pool, which no model was trained on, and from recent pictures in no pool.
+Figures come from the acceptance pool, without normals that one of the models was trained on, and from recent
+pictures in no pool.
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ class Gate:
     ) -> GateReport:
         """Run both models over the acceptance pool and the last `recent` logged pictures that are in no pool.
 
+        What cannot be compared, as a picture that the region of interest does not lie in, is named as left out.
         Raises TRAINING_CANCELLED when `cancelled` says so, SCORE_INVALID, OUT_OF_MEMORY.
         """
         samples = self._store.samples(self._active.product, Pool.ACCEPTANCE)
@@ -142,7 +144,12 @@ class Gate:
         for number, item in enumerate(self._items(logged, left_out), 1):
             if cancelled is not None and cancelled():
                 raise StationError(ErrorCode.TRAINING_CANCELLED, "The comparison was stopped.")
-            found.append(self._compare(item, pixels))
+            try:
+                found.append(self._compare(item, pixels))
+            except StationError as fault:
+                if fault.code is not ErrorCode.GEOMETRY_MISMATCH:
+                    raise
+                left_out.append(f"{item.path.name}: {fault.sentence}")
             if done is not None:
                 done(number, total)
         return self._report(found, pixels, left_out)
@@ -166,8 +173,12 @@ class Gate:
         return list(fits)[:recent]
 
     def _items(self, logged: list[int], left_out: list[str]) -> Iterator[_Item]:
+        trained = {name for engine in self._engines for name in engine.card.training_files}
         for row in self._store.samples(self._active.product, Pool.ACCEPTANCE):
             path = self._store.folder / row.path
+            if row.label is Label.GOOD and row.sha256 in trained:
+                left_out.append(f"{path.name} is a normal that one of the two models was trained on.")
+                continue
             try:
                 picture, mask = read_picture(path), mask_of(self._store, row)
             except StationError as fault:

@@ -1,22 +1,28 @@
 """A product's pictures in three pools: train, calibrate, acceptance (locked, never trained on).
 
-A picture is known by its pixels, whatever file they came in, and they alone decide its pool, so that it never
-changes. Labelled defects only ever go to acceptance.
+A picture is known by its pixels, whatever file they came in, and they decide its pool, so that it never
+changes. Only what the active model knows already keeps its part when it comes in: what it was trained on
+trains, what it was calibrated with calibrates, for neither can judge fairly what goes on from it. Labelled
+defects only ever go to acceptance.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from almrr_core.data.depth import unused_bits
+from almrr_core.data.samples import content_hash as content_hash  # noqa: PLC0414 - part of what pools offer
 from almrr_core.errors import ErrorCode, StationError
+from almrr_core.files import sha256_of
 from almrr_core.imaging import read_picture, write_png
-from almrr_core.lifecycle.places import mask_file, sample_file
+from almrr_core.lifecycle.places import bundle_of, mask_file, sample_file
 from almrr_core.store.store import Store
 from almrr_core.types import Actor, Label, Mask, NewSample, Picture, Pool, SampleRow
 
@@ -51,15 +57,6 @@ class Added:
     refused: tuple[Refused, ...]
 
 
-def content_hash(picture: Picture) -> str:
-    """Return the SHA-256 of a picture's size and pixels; a gray picture is the same as RGB or gray."""
-    if picture.ndim == 3 and (picture == picture[..., :1]).all():
-        picture = picture[..., 0]
-    digest = hashlib.sha256(repr(picture.shape).encode())
-    digest.update(np.ascontiguousarray(picture).data)
-    return digest.hexdigest()
-
-
 def pool_of(sha256: str, label: Label = Label.GOOD) -> Pool:
     """Return the pool of a picture: 60 % train, 20 % calibrate, 20 % acceptance; of a defect acceptance."""
     if label is Label.BAD:
@@ -70,6 +67,30 @@ def pool_of(sha256: str, label: Label = Label.GOOD) -> Pool:
     return Pool.CALIBRATE if share < TRAIN_SHARE + HELD_OUT_SHARE else Pool.ACCEPTANCE
 
 
+def _pool_in(store: Store, product: str, hashes: set[str], label: Label) -> Pool | None:
+    """Return the part that a normal has in the active model already, None for a new one and for a defect."""
+    recipe = store.active_recipe(product)
+    row = store.model(recipe.model_id) if recipe is not None else None
+    if row is None or label is Label.BAD:
+        return None
+    try:
+        trained, held_out = _files_of(bundle_of(store.folder, row), row.seal)
+    except StationError:  # nothing can go on from a model that cannot be read
+        return None
+    if hashes & trained:
+        return Pool.TRAIN
+    return Pool.CALIBRATE if hashes & held_out else None
+
+
+@lru_cache(maxsize=4)
+def _files_of(bundle: Path, _seal: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the hashes of what a model was trained on and calibrated with; raises as `read_card`."""
+    from almrr_core.models.bundle import read_card
+
+    card = read_card(bundle)
+    return frozenset(card.training_files), frozenset(card.held_out_files)
+
+
 def add_picture(
     store: Store,
     product: str,
@@ -77,28 +98,36 @@ def add_picture(
     actor: Actor,
     label: Label = Label.GOOD,
     inspection_id: int | None = None,
+    file_hash: str = "",
 ) -> SampleRow:
     """Copy a picture into the samples and add it to its pool.
 
-    Raises SAMPLE_REFUSED for a picture that is in a pool of the product already, BAD_ARGUMENT for a label other
-    than GOOD or BAD, WRITE_FAILED, and what the store raises.
+    `file_hash` is the SHA-256 of the file it comes from, where there is one: models that `almrr train` of 0.4
+    and before made know their pictures by it. Raises SAMPLE_REFUSED for a picture that is in a pool of the
+    product already, BAD_ARGUMENT for a label other than GOOD or BAD, WRITE_FAILED, and what the store raises.
     """
     if label is Label.UNSURE:
         raise StationError(ErrorCode.BAD_ARGUMENT, "A picture nobody is sure of cannot be a sample.")
     _refuse_copy(store, product, content_hash(picture))
-    new = new_sample(store, product, picture, label, inspection_id)
+    new = new_sample(store, product, picture, label, inspection_id, file_hash)
     return store.add_sample(product, new.pool, new.sha256, new.path, actor, inspection_id, label)
 
 
 def new_sample(
-    store: Store, product: str, picture: Picture, label: Label, inspection_id: int | None
+    store: Store,
+    product: str,
+    picture: Picture,
+    label: Label,
+    inspection_id: int | None,
+    file_hash: str = "",
 ) -> NewSample:
     """Write the picture's file, which is harmless without a row, and return the row to add."""
     sha256 = content_hash(picture)
     path = sample_file(product, sha256)
     if not (store.folder / path).is_file():
         write_png(store.folder / path, picture)
-    return NewSample(product, pool_of(sha256, label), sha256, path, label, inspection_id)
+    pool = _pool_in(store, product, {sha256, file_hash}, label) or pool_of(sha256, label)
+    return NewSample(product, pool, sha256, path, label, inspection_id)
 
 
 def _refuse_copy(store: Store, product: str, sha256: str) -> None:
@@ -144,14 +173,22 @@ def add_files(
 ) -> Added:
     """Add picture files; `list_files` gives those of a folder. An unreadable one is refused by name.
 
-    Files of more than 8 bits are read by the product's bit depth.
+    Files of more than 8 bits are read by the product's bit depth. Raises SAMPLE_REFUSED where there is none and
+    they would be read as nearly black.
     """
     recipe = store.active_recipe(product)
+    depth = recipe.bit_depth if recipe else None
+    if depth is None and unused_bits(paths):
+        raise StationError(
+            ErrorCode.SAMPLE_REFUSED,
+            "The pictures have 16 bits and use 12 at most, so they would be taken as nearly black.",
+            "Make the product's model with almrr train --bit-depth 12 (or 10), and add the product with it.",
+        )
     samples, refused = list[SampleRow](), list[Refused]()
     for number, path in enumerate(paths, 1):
         try:
-            picture = read_picture(path, recipe.bit_depth if recipe else None)
-            samples.append(add_picture(store, product, picture, actor, label))
+            picture = read_picture(path, depth)
+            samples.append(add_picture(store, product, picture, actor, label, file_hash=_file_hash(path)))
         except StationError as fault:
             if fault.code not in (ErrorCode.SAMPLE_REFUSED, ErrorCode.PICTURE_UNREADABLE):
                 raise
@@ -159,6 +196,12 @@ def add_files(
         if done is not None:
             done(number, len(paths))
     return Added(tuple(samples), tuple(refused))
+
+
+def _file_hash(path: Path) -> str:
+    with suppress(OSError):  # the picture was read: that it is gone now matters little
+        return sha256_of(path)
+    return ""
 
 
 def list_files(folder: Path) -> list[Path]:

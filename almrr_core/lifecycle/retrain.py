@@ -15,7 +15,7 @@ from pathlib import Path
 from almrr_core.data.samples import Sample
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import write_failed, write_json
-from almrr_core.lifecycle.checks import Warned, check, normals_of
+from almrr_core.lifecycle.checks import Warned, check, normals_of, unseen
 from almrr_core.lifecycle.places import bundle_of, model_folder, partial_folder
 from almrr_core.models.card import Card
 from almrr_core.store.store import Store
@@ -88,6 +88,10 @@ def plan(store: Store, wish: Wish) -> Plan:
     warnings = check(store, wish.product, geometry)
     train, held_out = normals_of(store, wish.product)
     bundle = wish.parent or (bundle_of(store.folder, active) if active else None)
+    card, warm = _card(bundle), wish.mode is Mode.QUICK
+    if card is not None and warm:
+        held_out, doubts = unseen(held_out, card.training_files)
+        warnings += doubts
     target = store.folder / model_folder(wish.product, free_id(store, wish.product))
     job = TrainJob(
         data=store.folder,
@@ -103,12 +107,11 @@ def plan(store: Store, wish: Wish) -> Plan:
         weights=wish.weights,
         textures=wish.textures,
     )
-    card = _card(bundle)
     if card is None:
         job = replace(job, backbone_seed=wish.backbone_seed, shade=wish.shade)
     else:
         job = replace(job, profile=card.profile, form=card.form, backbone=card.backbone)
-        job = replace(job, parent=bundle, warm=wish.mode is Mode.QUICK, shade=_shade(wish, card))
+        job = replace(job, parent=bundle, warm=warm, shade=_shade(wish, card))
     seconds = _estimate(job, card)
     parent = active.model_id if active and wish.parent is None else None
     return Plan(wish, ModelId(target.name), parent, job, target, seconds, warnings)

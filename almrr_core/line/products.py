@@ -52,7 +52,7 @@ def install_product(
         geometry=card.geometry,
         trigger=trigger or TriggerSettings(TriggerKind.ARRIVAL),
         on_late_output=on_late,
-        bit_depth=None,
+        bit_depth=card.bit_depth,
         exposure=None,
         gain=None,
         created_at=now,

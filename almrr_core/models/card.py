@@ -30,9 +30,10 @@ class Card:
     """All that is known of a trained model besides its tensors; `seal` names the bundle.
 
     `mean` and `std` are the backbone's normalisation of RGB in 0..1; `training_files` and `held_out_files`
-    the SHA-256 of the pictures; `trained` is False where the closed form alone was judged better, or no
-    step was made; `metrics` the held-out criterion's figures; `created` ISO 8601 in UTC. `files` (name →
-    SHA-256 of each other file) and `seal` (SHA-256 of the rest of the card) are filled by `write_bundle`.
+    the SHA-256 of the pictures; `bit_depth` that of its 16-bit pictures (`imaging.read_picture`); `trained`
+    is False where the closed form alone was judged better, or no step was made; `metrics` the held-out
+    criterion's figures; `created` ISO 8601 in UTC. `files` (name → SHA-256 of each other file) and `seal`
+    (SHA-256 of the rest of the card) are filled by `write_bundle`.
     """
 
     format: int
@@ -58,6 +59,7 @@ class Card:
     metrics: dict[str, float | None]
     versions: dict[str, str]
     created: str
+    bit_depth: int | None = None
     files: dict[str, str] = dataclasses.field(default_factory=dict)
     seal: str = ""
 
@@ -69,6 +71,8 @@ class Card:
     def to_json(self) -> dict[str, Any]:
         """Return JSON types only; `from_json` gives an equal value back."""
         value: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
+        if self.bit_depth is None:  # programs before 0.5 do not know it
+            del value["bit_depth"]
         return value
 
     @classmethod
@@ -80,7 +84,8 @@ class Card:
         """
         _check_kind(value, source)
         try:
-            card = _decode(cls, value, "card")
+            assert isinstance(value, dict)
+            card = _decode(cls, {"bit_depth": None} | value, "card")
             _check_values(card)
         except (ValueError, OverflowError, StationError) as error:
             raise damaged(source, str(getattr(error, "sentence", error))) from error
@@ -135,6 +140,7 @@ def _check_values(card: Card) -> None:
         "stages": stages_exist(card.stages),
         "mean and std": (card.mean, card.std) == (IMAGENET_MEAN, IMAGENET_STD),
         "widths": all(1 <= width <= MOST_WIDTH for width in widths) and 1 <= w.depth <= MOST_DEPTH,
+        "bit_depth": card.bit_depth is None or 8 <= card.bit_depth <= 16,
         "input_size": LEAST_SIDE <= card.geometry.input_size <= MOST_SIDE,
     }
     for name, right in checks.items():

@@ -50,7 +50,8 @@ def save_bundle(
         std=IMAGENET_STD,
         calibration=calibration,
         limits=default_limits(calibration),
-        training_files=tuple(sample.sha256 for sample in session.split.train),
+        training_files=_seen(session),
+        bit_depth=session.parent.bit_depth if session.parent is not None else job.bit_depth,
         held_out_files=tuple(sample.sha256 for sample in session.split.held_out),
         steps=steps,
         seconds=round(session.elapsed, 1),
@@ -63,6 +64,13 @@ def save_bundle(
         files={},
     )
     return write_bundle(job.out, model, card, _golden(session, model), session.packs)
+
+
+def _seen(session: Session) -> tuple[str, ...]:
+    """Return the hashes of all pictures that the weights come from, those of a warm start's parent too."""
+    own = [sample.sha256 for sample in session.split.train]
+    before = session.parent.training_files if session.job.warm and session.parent is not None else ()
+    return tuple(dict.fromkeys((*own, *before)))
 
 
 @torch.no_grad()

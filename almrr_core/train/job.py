@@ -20,12 +20,13 @@ DEFAULT_MINUTES = 20.0
 class TrainJob:
     """One training: normals in, bundle out.
 
-    `data` holds train/good (MVTec layout) or is a folder of normal pictures. The budget is `steps` gradient
-    steps or `minutes` of wall time from the call on; neither gives DEFAULT_MINUTES, 0 of either gives the
-    closed form alone (hybrid) or an untrained model (paper). `form` None means the profile's own, `backbone`
-    None what `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone instead of
-    weights. `pack_backbone` stores the backbone in the bundle; None where the next version of the program may
-    come with another one (`packs`). `shade` (hybrid) also judges the picture's own brightness and colour, which
+    16-bit pictures of `data` have `bit_depth` bits (8..16; None: 16). `data` holds train/good (MVTec
+    layout) or is a folder of normal pictures. The budget is `steps` gradient steps or `minutes` of wall
+    time from the call on; neither gives DEFAULT_MINUTES, 0 of either gives the closed form alone (hybrid)
+    or an untrained model (paper). `form` None means the profile's own, `backbone` None what
+    `chosen_backbone` says. `backbone_seed` asks for a randomly initialised backbone instead of weights.
+    `pack_backbone` stores the backbone in the bundle; None where the next version of the program may come
+    with another one (`packs`). `shade` (hybrid) also judges the picture's own brightness and colour, which
     finds faint stains and wide changes of tone; None what the parent does, else `chosen_shade`.
 
     With `normals` and `held_out` given (both, or neither) these pictures train and calibrate, and `data` is not
@@ -54,6 +55,7 @@ class TrainJob:
     parent: Path | None = None
     warm: bool = False
     shade: bool | None = None
+    bit_depth: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a budget or batch that makes no sense."""

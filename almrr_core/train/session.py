@@ -78,6 +78,7 @@ def prepare(job: TrainJob, report: Callable[[Progress], None]) -> Session:
     device = resolve_device(job.device)
     if device.type == "cuda":  # normals' scores must be those of the CPU; the trained parts use bf16
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    report(Progress(Stage.READING))
     split = _split(job)
     before, parent = _parent(job)
     stages = _stages(job, parent)
@@ -116,7 +117,7 @@ def prepare(job: TrainJob, report: Callable[[Progress], None]) -> Session:
 def _split(job: TrainJob) -> Split:
     if job.normals:
         return Split(job.normals, job.held_out)
-    return split_normals(find_normals(job.data), geometry=job.geometry)
+    return split_normals(find_normals(job.data), geometry=job.geometry, bit_depth=job.bit_depth)
 
 
 def _parent(job: TrainJob) -> tuple[Almrr | None, Card | None]:

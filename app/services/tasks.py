@@ -1,4 +1,4 @@
-"""Anything that must not hold up the window: a pool, a worker for the database, one for the line, slow ones."""
+"""Anything that must not hold up the window: a pool, workers for database and line, slow and waiting ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Tasks(QObject):
         self._database = ThreadPoolExecutor(1, "database-task")
         self._line = ThreadPoolExecutor(1, "line-task")
         self._heavy = ThreadPoolExecutor(WORKERS, "heavy-task", _give_way)
-        self._pools = (self._pool, self._database, self._line, self._heavy)
+        self._outside = ThreadPoolExecutor(WORKERS, "outside-task")
+        self._pools = (self._pool, self._database, self._line, self._heavy, self._outside)
         self._lock, self._pending, self._closed = threading.Lock(), 0, False
         self._finished.connect(self._deliver)
 
@@ -53,19 +54,22 @@ class Tasks(QObject):
         database: bool = False,
         line: bool = False,
         heavy: bool = False,
+        outside: bool = False,
     ) -> None:
         """Call `work` on a thread, then `done` with its result on the GUI thread.
 
         A StationError goes to `failed`, or to the fault banner; any other exception is a bug. Works given with
         `database` run one after the other, and so do those given with `line`; these wait for no others. `heavy`
-        work may take a minute: the line's threads go first. When the widget that owns a callback is gone it is
-        not called. After `close` nothing is run.
+        work may take a minute: the line's threads go first. `outside` work asks what may never answer, a camera
+        or a network: only its own kind waits for it. When the widget that owns a callback is gone it is not
+        called. After `close` nothing is run.
         """
         with self._lock:
             if self._closed:
                 return
             self._pending += 1
-        pool = self._line if line else self._database if database else self._heavy if heavy else self._pool
+        own = ((line, self._line), (database, self._database), (heavy, self._heavy), (outside, self._outside))
+        pool = next((pool for wanted, pool in own if wanted), self._pool)
         pool.submit(self._work, work, done, failed)
 
     def close(self) -> None:
@@ -116,11 +120,11 @@ def _give_way() -> None:
 
 
 def _call(callback: Callable[[T], None] | None, value: T) -> None:
-    if callback is not None and _alive(callback):
+    if callback is not None and alive(callback):
         callback(value)
 
 
-def _alive(callback: Callable[..., object]) -> bool:
+def alive(callback: Callable[..., object]) -> bool:
     """Return whether the object whose method this is still exists; a partial is its function's."""
     while isinstance(callback, functools.partial):
         callback = callback.func

@@ -17,10 +17,12 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from almrr_core.errors import ErrorCode, StationError
+from almrr_core.settings import SourceKind, SourceSettings
 from almrr_core.types import Notice
 from app.services.faults import Faults
 from app.services.jobs import Jobs
-from app.services.tasks import NICENESS, Tasks
+from app.services.tasks import NICENESS, WORKERS, Tasks
+from app.services.trial import SourceTrial
 from app.services.values import Bug
 
 FAULT = StationError(ErrorCode.WRITE_FAILED, "It could not be written.", "Free some space.")
@@ -93,6 +95,28 @@ def test_the_line_waits_for_no_other_work_and_keeps_its_order(tasks: Tasks, qtbo
     finally:
         go.set()
     qtbot.waitUntil(lambda: not tasks.pending)
+
+
+def test_nothing_waits_for_what_may_never_answer(tasks: Tasks, qtbot: QtBot) -> None:
+    go, begun, got = threading.Event(), threading.Semaphore(0), list[object]()
+
+    def dead(_source: SourceSettings) -> None:
+        begun.release()
+        assert go.wait(60)
+        raise FAULT
+
+    trial = SourceTrial(tasks, dead)
+    try:
+        for _ in range(WORKERS):
+            trial.attempt(SourceSettings("dead", SourceKind.STREAM), failed=got.append, done=got.append)
+            assert begun.acquire(timeout=60)
+        tasks.run(lambda: "short", got.append)
+        qtbot.waitUntil(lambda: bool(got), timeout=60_000)
+        assert got == ["short"]
+    finally:
+        go.set()
+    qtbot.waitUntil(lambda: not tasks.pending)
+    assert got[1:] == [FAULT] * WORKERS
 
 
 def test_work_for_the_line_runs_on_one_thread_that_is_its_own(tasks: Tasks, qtbot: QtBot) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from almrr_core.cli import main
+from almrr_core.imaging import write_png
 from almrr_core.models.almrr import Form, Profile
 from almrr_core.models.bundle import read_bundle
 from almrr_core.types import Geometry
 from tests.core.cli.helpers import SIDE, TRAIN, read, run_python
+from tests.core.picture_files import smooth
 
 
 def test_training_leaves_a_bundle_and_says_so(trained: tuple[Path, dict[str, Any]]) -> None:
@@ -34,23 +36,26 @@ def test_every_training_option_reaches_the_job(tmp_path: Path, monkeypatch: pyte
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "train", stop)
-    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "D/1.png", smooth((100, 140)))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     arguments = (
-        "train D --out B/../M --profile paper --form hybrid --backbone resnet50v2 --weights W --textures T "
+        "train ../D --out B/../M --profile paper --form hybrid --backbone resnet50v2 --weights W --textures T "
         "--tile 300 --overlap 20 --scale 0.5 --device cpu --minutes 3 --seed 4 --resume --batch 5 "
-        "--pack-backbone"
+        "--pack-backbone --bit-depth 12"
     )
     assert main(arguments.split()) == 1
-    assert main(["train", "D", "--out", "."]) == 1
+    assert main(["train", "../D", "--out", "."]) == 1
     full, plain = jobs
-    assert full.out == tmp_path / "M"
+    assert full.out == tmp_path / "here" / "M"
     assert (full.profile, full.form, full.backbone) == (Profile.PAPER, Form.HYBRID, "resnet50v2")
     assert (full.weights, full.textures) == (Path("W"), Path("T"))
     assert full.geometry == Geometry(256, 300, 20, 0.5)
+    assert (full.bit_depth, plain.bit_depth) == (12, None)
     assert (full.device, full.steps, full.minutes, full.seed, full.batch) == ("cpu", None, 3.0, 4, 5)
     assert (full.resume, full.pack_backbone, full.backbone_seed) == (True, True, None)
     assert (plain.minutes, plain.form, plain.backbone, plain.geometry) == (20.0, None, None, Geometry())
-    assert plain.out == tmp_path
+    assert plain.out == tmp_path / "here"
 
 
 def test_a_folder_that_is_no_model_is_not_replaced(

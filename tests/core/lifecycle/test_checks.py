@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from almrr_core.errors import ErrorCode, StationError
+from almrr_core.imaging import write_png
 from almrr_core.lifecycle import checks, pools
 from almrr_core.lifecycle.checks import Doubt, check, suspects
+from almrr_core.models.backbone import Backbone
 from almrr_core.store import Store
-from almrr_core.types import Box, Geometry, Label, Pool
+from almrr_core.train import suspects as looking
+from almrr_core.types import Box, Geometry, Label, Picture, Pool
 from tests.core.bundles import SIDE
 from tests.core.lifecycle.helpers import ANNA, PRODUCT, fill, hashes, in_pool, surface, with_spot
 
@@ -104,6 +109,73 @@ def test_a_defect_among_the_normals_is_the_first_suspect(store: Store, bundle: P
     assert warning.samples[0] == defect
     assert len(warning.samples) <= 4, "random features find some others odd too"
     assert seen[-1] == (21, 21)
+
+
+def tiled_normals(store: Store, odd: int, side: int = 640) -> None:
+    """Normals of 36 tiles each; the one numbered `odd` has a white bar over a fiftieth of it."""
+    store.add_product(PRODUCT, ANNA)
+    pictures = [*in_pool(Pool.TRAIN, 10, side=side), *in_pool(Pool.CALIBRATE, 2, side=side)]
+    pictures[odd] = _barred_in_its_pool(pictures[odd])
+    for picture in pictures:
+        pools.add_picture(store, PRODUCT, picture, ANNA)
+
+
+def _barred_in_its_pool(picture: Picture) -> Picture:
+    for row in range(200, 400):
+        barred = picture.copy()
+        barred[row : row + 50, 200:360] = 255
+        if pools.pool_of(pools.content_hash(barred)) is Pool.TRAIN:
+            return barred
+    raise AssertionError("no bar leaves the picture in its pool")
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_no_more_tiles_are_compared_than_memory_is_meant_for(
+    store: Store, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiled_normals(store, odd=3)
+    monkeypatch.setattr(looking, "MOST", 60)
+    compared = list[int]()
+    real = looking._nearest_of_others
+
+    def counting(rows: torch.Tensor, owners: torch.Tensor) -> NDArray[np.float32]:
+        compared.append(len(rows))
+        return real(rows, owners)
+
+    monkeypatch.setattr(looking, "_nearest_of_others", counting)
+    (warning,) = suspects(store, PRODUCT, Geometry(input_size=SIDE, tile=SIDE, overlap=32), bundle)
+    assert 12 <= compared[0] <= 60, "432 at full scale"
+    assert warning.samples[0] == store.samples(PRODUCT)[3]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_of_many_normals_an_even_choice_is_looked_at(
+    store: Store, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 14, 6)
+    monkeypatch.setattr(looking, "MOST", 7)
+    seen = list[tuple[int, int]]()
+    suspects(store, PRODUCT, GEOMETRY, bundle, lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (7, 7)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_picture_larger_than_the_first_gives_no_more_tiles_than_its_share(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, side in zip(paths, (128, 640, 128), strict=True):
+        write_png(path, surface(1, side))
+    monkeypatch.setattr(looking, "MOST", 12)
+    looked, real = list[int](), looking._pooled
+
+    def counting(backbone: Backbone, tiles: NDArray[np.uint8]) -> torch.Tensor:
+        looked.append(len(tiles))
+        return real(backbone, tiles)
+
+    monkeypatch.setattr(looking, "_pooled", counting)
+    looking.loneliness(paths, Geometry(input_size=SIDE, tile=SIDE), bundle)
+    assert sum(looked) == 1 + 4 + 1
 
 
 def test_a_large_set_is_compared_in_part(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,27 @@ def test_the_log_s_own_score_is_taken_where_the_model_is_the_same(
 
 
 @pytest.mark.usefixtures("one_thread")
+def test_a_picture_that_the_region_does_not_lie_in_is_left_out_by_name(
+    store: Store, middle: Recipe, other: Path
+) -> None:
+    second_model(store, other)
+    region = replace(middle.geometry, roi=Box(4, 4, 120, 120))
+    recipe = store.add_recipe(replace(middle, geometry=region), ANNA)
+    whole = pools.add_picture(store, PRODUCT, in_pool(Pool.ACCEPTANCE, 1)[0], ANNA)
+    small = pools.add_picture(store, PRODUCT, in_pool(Pool.ACCEPTANCE, 1, side=100)[0], ANNA)
+    drawn = pools.add_picture(store, PRODUCT, with_spot(surface(62)), ANNA, Label.BAD)
+    pools.set_mask(store, drawn, np.ones((90, 90), np.bool_))  # of another size than its picture
+    log_part(store, recipe, surface(70, 64), 70, np.nan, Verdict.NOT_INSPECTED)
+    fits = log_part(store, recipe, surface(71), 71)
+    report = Gate.load(store, CANDIDATE, device="cpu").compare()
+    assert {one.sample_id for one in report.pictures} == {whole.sample_id, None}
+    assert {one.inspection_id for one in report.pictures} == {fits, None}
+    names = [sentence.partition(": The region of interest 120 x 120")[0] for sentence in report.left_out]
+    assert names[:2] == [f"{small.sha256}.png", f"{drawn.sha256}.png"]
+    assert [names[2].endswith(".png"), len(names)] == [True, 3]
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_what_was_ever_a_sample_is_not_compared_as_recent(store: Store, middle: Recipe, other: Path) -> None:
     second_model(store, other)
     kept, removed = in_pool(Pool.TRAIN, 2)

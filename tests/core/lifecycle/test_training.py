@@ -77,7 +77,8 @@ def test_a_warm_start_takes_backbone_sizes_and_weights_and_fits_the_closed_form_
     assert card.trained, "the parent's weights with the new closed form, no step needed"
     assert (card.steps, card.widths) == (0, before.widths)
     assert card.files.keys() == read_card(tmp_path / "parent").files.keys(), "the packed backbone goes along"
-    assert card.training_files == tuple(sample.sha256 for sample in samples[:10])
+    inherited = read_card(tmp_path / "parent").training_files
+    assert card.training_files == (*(sample.sha256 for sample in samples[:10]), *inherited)
     assert card.held_out_files == tuple(sample.sha256 for sample in samples[10:])
     same = dict(after.reconstruction.named_parameters())
     assert all(torch.equal(value, same[name]) for name, value in before.reconstruction.named_parameters())
