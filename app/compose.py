@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from almrr_core.errors import StationError
 from almrr_core.settings import Settings, load_settings
-from almrr_core.types import Actor
+from almrr_core.types import Actor, this_user
 from app.options import Options
 from app.services.faults import Faults
 from app.services.journal import journal
@@ -214,7 +213,7 @@ def open_folder(folder: Path, demo_bundle: Path | None = None) -> Opened:
     from app.services.plant import Plant
 
     _import_pages()
-    store, actor = Store.open(folder), Actor(getpass.getuser())
+    store, actor = Store.open(folder), this_user()
     return Opened(store, Plant(store, actor, demo_bundle), actor)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from almrr_core.cli.options import Options
 from almrr_core.cli.progress import Show, duration, shown_progress
 from almrr_core.cli.training import details
 from almrr_core.errors import ErrorCode, StationError
-from almrr_core.types import Actor, ModelId, ModelRow
+from almrr_core.types import Actor, ModelId, ModelRow, this_user
 
 if TYPE_CHECKING:
     from almrr_core.lifecycle.figures import GateReport
@@ -28,7 +27,7 @@ def retrain(options: Options) -> Outcome:
     """Train a candidate in a process of its own and compare it with the active model; promotes nothing."""
     from almrr_core.lifecycle.retrain import plan
 
-    actor = _actor()
+    actor = this_user()
     with _station(options) as store:
         product = _product(store, options)
         if options.add is not None:
@@ -56,7 +55,7 @@ def promote(options: Options) -> Outcome:
         if recipe is not None:
             report, engine = _compare(store, row, options)
         done = make_active(
-            store, row.model_id, _actor(), options.note, report, options.confirm_red, engine=engine
+            store, row.model_id, this_user(), options.note, report, options.confirm_red, engine=engine
         )
         say(f"{row.model_id} is the active model of {row.product} by recipe version {done.recipe.version}.")
         result = {"model": row.model_id, "product": row.product, "recipe": done.recipe.version}
@@ -123,10 +122,6 @@ def _station(options: Options) -> Iterator[Store]:
         for sentence in tidy(store):
             say(sentence)
         yield store
-
-
-def _actor() -> Actor:
-    return Actor(getpass.getuser())
 
 
 def _product(store: Store, options: Options) -> str:

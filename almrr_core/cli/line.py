@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import signal
 import threading
 import time
@@ -18,7 +17,7 @@ from almrr_core.cli.parser import Options
 from almrr_core.cli.results import to_line
 from almrr_core.errors import StationError
 from almrr_core.types import GOOD as GOOD_PART
-from almrr_core.types import Action, Actor, LineState, LineStatus, Notice, Record, Verdict
+from almrr_core.types import Action, Actor, LineState, LineStatus, Notice, Record, Verdict, this_user
 
 if TYPE_CHECKING:
     from almrr_core.line.assembly import Assembled
@@ -37,7 +36,7 @@ def run(options: Options) -> Outcome:
     from almrr_core.settings import load_settings
     from almrr_core.store.store import Store
 
-    folder, actor = options.data_dir or default_data_folder(), Actor(getpass.getuser())
+    folder, actor = options.data_dir or default_data_folder(), this_user()
     with closing(Store.open(folder)) as store:
         settings, fault = load_settings(folder)
         if fault is not None:

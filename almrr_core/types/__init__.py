@@ -52,6 +52,7 @@ from almrr_core.types.station import (
     TriggerKind,
     TriggerSettings,
     allow,
+    this_user,
 )
 
 __all__ = [
@@ -97,4 +98,5 @@ __all__ = [
     "TriggerSettings",
     "Verdict",
     "allow",
+    "this_user",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -74,6 +76,14 @@ class Actor:
     """Who changes something; until roles exist the operating system's user."""
 
     name: str
+
+
+def this_user() -> Actor:
+    """Return who runs this process: the user's name, or uid-<number> where the system knows none."""
+    try:
+        return Actor(getpass.getuser())
+    except (KeyError, ImportError, OSError):  # as in a container that runs under a bare number
+        return Actor(f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown")
 
 
 def allow(actor: Actor, action: Action) -> bool:

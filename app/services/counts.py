@@ -1,8 +1,9 @@
-"""What the station has counted, as the window asks for it."""
+"""What the station has counted and where it keeps it, as the window asks for it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from PySide6.QtCore import QObject
 
@@ -12,11 +13,21 @@ from app.services.values import TruthCounts
 
 
 class StationCounts(QObject):
-    """The part of a station that reads its plant's tally."""
+    """The part of a station that reads its plant."""
 
     def __init__(self, plant: Plant, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._plant = plant
+
+    @property
+    def data_dir(self) -> Path:
+        """Return the data folder."""
+        return self._plant.folder
+
+    @property
+    def disk_left(self) -> int:
+        """Return the bytes left where the pictures lie, as measured a few seconds ago."""
+        return self._plant.disk_left
 
     @property
     def counts_since_reset(self) -> Counts:

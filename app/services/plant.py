@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.judge import Calibration
-from almrr_core.settings import Settings, save_settings
+from almrr_core.settings import Settings, SourceSettings, save_settings
 from almrr_core.types import (
     Action,
     Actor,
@@ -74,10 +74,11 @@ class Running:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Made:
-    """A product that was added, all products, and the settings it comes with."""
+    """A product that was added, all that can be inspected, and the source that comes with it."""
 
+    product: str
     products: tuple[str, ...]
-    settings: Settings
+    source: SourceSettings | None = None
 
 
 class Plant:
@@ -86,13 +87,23 @@ class Plant:
     def __init__(self, store: Store, actor: Actor, demo_bundle: Path | None = None) -> None:
         self.folder, self.tally = store.folder, tally_of(store)
         self._store, self._actor, self._demo_bundle = store, actor, demo_bundle
-        self.disk_left, self.known_products = store.disk_left(), store.products()
+        self.disk_left = store.disk_left()
+        self.known_products = self._inspectable()
 
-    def load(self, settings: Settings) -> Loaded:
-        """Load the model of the chosen product; raises STATION_UNPREPARED and what `Engine.load` raises."""
+    def _inspectable(self) -> tuple[str, ...]:
+        """Return the products that have a recipe; the others have no model yet and are for the page Train."""
+        return tuple(one for one in self._store.products() if self._store.active_recipe(one) is not None)
+
+    def load(self, settings: Settings, loaded: Loaded | None = None) -> Loaded:
+        """Return the product of the settings ready to run, which `loaded` may be already.
+
+        Raises STATION_UNPREPARED and what `Engine.load` raises.
+        """
         from almrr_core.line.assembly import active_recipe, load_engine
         from almrr_core.line.products import renew_demo
 
+        if loaded is not None and _fits(loaded, settings):
+            return loaded
         renew_demo(self._store, settings.product, self._actor, self._demo_bundle)
         recipe = active_recipe(self._store, settings)
         engine = load_engine(self._store, recipe, settings.device)
@@ -100,22 +111,29 @@ class Plant:
         return Loaded(recipe, engine, settings.device)
 
     def start(self, settings: Settings, loaded: Loaded | None, old: Running | None) -> Running:
-        """Start a line; one in FAULT goes on with the parts it has in memory. Raises what `assemble` raises."""
+        """Start a line; `old`, one in FAULT, goes on with the parts it has in memory.
+
+        Raises LOG_BEHIND where `old` was built of other settings, STATION_UNPREPARED and what `load` and
+        `assemble` raise.
+        """
         from almrr_core.line.assembly import active_source, assemble
 
         active_source(settings)
-        if loaded is None or not _fits(loaded, settings):
-            loaded = self.load(settings)
+        loaded = self.load(settings, loaded)
         if old is not None and built_of(old.settings) == built_of(settings):
             old.line.swap(loaded.recipe, loaded.engine)
             old.line.start()
             return dataclasses.replace(old, loaded=loaded)
-        if old is not None and self.stop(old):
+        if old is not None:
             raise _behind(old)
         args = (self._store, settings, loaded.recipe, loaded.engine, self._actor)
         running = Running(assemble(*args, recorded=self.tally.add), loaded, settings)
-        running.line.start()
-        self._store.event(self._actor, Action.LINE_STARTED, settings.line_id, after=settings.active_source)
+        try:
+            running.line.start()
+        except BaseException:
+            running.assembled.close()
+            raise
+        self._say_line(Action.LINE_STARTED, settings.line_id, settings.active_source)
         return running
 
     def stop(self, running: Running | None) -> int:
@@ -126,15 +144,15 @@ class Plant:
         waiting = len(running.line.unrecorded())
         if not waiting:
             running.assembled.close()
-            self._say_stopped(running.settings.line_id)
+            self._say_line(Action.LINE_STOPPED, running.settings.line_id)
         return waiting
 
-    def _say_stopped(self, line_id: str) -> None:
-        """The line is over all the same where the log does not take the event."""
+    def _say_line(self, action: Action, line_id: str, source_id: str = "") -> None:
+        """The line runs, or is over, all the same where the log does not take the event."""
         try:
-            self._store.event(self._actor, Action.LINE_STOPPED, line_id)
+            self._store.event(self._actor, action, line_id, after=source_id)
         except StationError as error:
-            _LOG.warning("That the line stopped is not in the log: %s", error)
+            _LOG.warning("An event (%s) is not in the log: %s", action, error)
 
     def add_recipe(self, recipe: Recipe) -> Recipe:
         """Write a changed recipe as the version after its own; the event is in the same transaction.
@@ -152,19 +170,19 @@ class Plant:
         wanted = dataclasses.replace(recipe, created_at=now, actor=self._actor.name)
         return self._store.add_recipe(wanted, self._actor)
 
-    def make_product(self, settings: Settings, name: str, bundle: Path) -> Made:
+    def make_product(self, name: str, bundle: Path) -> Made:
         """Add a product with a copy of a bundle; raises what reading the bundle and writing raises."""
         from almrr_core.line.products import install_product
 
         install_product(self._store, name, bundle, self._actor)
-        return Made(self._store.products(), dataclasses.replace(settings, product=name))
+        return Made(name, self._inspectable())
 
     def make_demo(self, settings: Settings) -> Made:
         """Install the demo line where it is not there; raises STATION_UNPREPARED without its model."""
         from almrr_core.line.products import with_demo
 
         wanted = with_demo(self._store, settings, self._actor, self._demo_bundle)
-        return Made(self._store.products(), dataclasses.replace(wanted, first_start_done=True))
+        return Made(wanted.product, self._inspectable(), wanted.source)
 
     def save(self, wanted: Settings, before: Settings) -> None:
         """Write the settings, and an event where more than the looks changed."""
@@ -176,13 +194,11 @@ class Plant:
             self._store.event(self._actor, Action.SETTINGS_CHANGED, "settings", *said)
 
     def reset_counts(self) -> None:
-        """Count from now on."""
+        """Count from now on; nothing is changed where the log, which must know it, does not take it."""
         now = datetime.now(UTC)
-        before = self.tally.since_reset
+        before = f"{self.tally.since_reset.total} parts"
+        self._store.event(self._actor, Action.COUNTERS_RESET, "counters", before, now.isoformat())
         self.tally.reset(now)
-        self._store.event(
-            self._actor, Action.COUNTERS_RESET, "counters", f"{before.total} parts", now.isoformat()
-        )
 
     def tidy(self, settings: Settings) -> None:
         """Delete pictures that need not stay, and measure the disk."""

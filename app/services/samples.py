@@ -53,6 +53,7 @@ class Samples(QObject):
         self._read.connect(self.counted)
         station.product_changed.connect(self.choose)
         station.products_changed.connect(self._take_products)
+        tasks.run(store.products, self._take_products, database=True)  # those without a model too
 
     @property
     def product(self) -> str:

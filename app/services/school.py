@@ -46,7 +46,8 @@ class School(QObject):
         self.capture = Capture(store, self.samples, station, tasks, heavy, make_picture, self)
         self.models = Models(store, station, self.samples, tasks, heavy, faults, actor, self)
         self.comparison = Comparison(store, tasks, heavy, self)
-        self.drift = Drift(store, station, heavy, faults, self)
+        self.drift = Drift(store, station, self.samples, heavy, faults, self)
+        self.models.promoted.connect(self.drift.look)  # also of a product that is not inspected
         self._trainer = Trainer(tasks, heavy, faults, self)
         own = Comparison(store, tasks, heavy, self)
         self.training = Training(

@@ -45,7 +45,7 @@ class Station(StationCounts):
         super().__init__(plant, parent)
         self._settings, self._tasks, self._faults = settings, tasks, faults
         self._loaded: Loaded | None = None
-        self._recipe: Recipe | None = None
+        self._asked = settings.product  # the product that was asked for last
         self._running: Running | None = None
         self._wanted = False  # whether a line was asked for last, not a stop
         self._products = plant.known_products
@@ -58,11 +58,6 @@ class Station(StationCounts):
         self._screen.status_changed.connect(self.status_changed)
 
     # What is asked for
-
-    @property
-    def data_dir(self) -> Path:
-        """Return the data folder."""
-        return self._plant.folder
 
     @property
     def settings(self) -> Settings:
@@ -96,13 +91,13 @@ class Station(StationCounts):
 
     @property
     def products(self) -> tuple[str, ...]:
-        """Return the names of the products."""
+        """Return the names of the products that can be inspected: they have a recipe."""
         return self._products
 
     @property
     def recipe(self) -> Recipe | None:
-        """Return the active recipe of the chosen product."""
-        return self._recipe
+        """Return the active recipe of the chosen product, None until its model is loaded."""
+        return self._loaded.recipe if self._loaded else None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -114,16 +109,12 @@ class Station(StationCounts):
         """Return whether the calibration is of the region of interest in force."""
         return self._loaded is None or self._loaded.calibration_fits
 
-    @property
-    def disk_left(self) -> int:
-        """Return the bytes left where the pictures lie, as measured a few seconds ago."""
-        return self._plant.disk_left
-
     # What changes something
 
     def start(self) -> None:
         """Load the model where that is still to be done, then start the line; a line in FAULT starts anew."""
         self._wanted = True
+        self._jobs.add(self.tr("Stopping the line…"), self._stop_other, self._stopped)
         self._jobs.add(self.tr("Starting the line…"), self._start, self._started)
 
     def stop(self) -> None:
@@ -141,17 +132,14 @@ class Station(StationCounts):
 
     def reset_counts(self) -> None:
         """Count from now on; the event is in the log."""
-        self._tasks.run(self._plant.reset_counts, database=True)
+        self._tasks.run(self._plant.reset_counts, self._say_status, database=True)
 
     def change_settings(self, wanted: Settings) -> None:
-        """Put settings in force and save them; a running line starts again where it must."""
-        before, self._settings = self._settings, wanted
-        if wanted == before:
-            return
-        self._saver.save(wanted)  # first: who hears of it may change them again
-        self.settings_changed.emit(wanted)
-        if wanted.product != before.product or wanted.device != before.device:
-            self._load()
+        """Put all but the product in force and save it; a running line starts again where it must."""
+        before = self._settings
+        self._put(dataclasses.replace(wanted, product=before.product))
+        if wanted.device != before.device:
+            self.prepare()
         if self.running and built_of(wanted) != built_of(before):
             self._restart()
 
@@ -168,23 +156,28 @@ class Station(StationCounts):
         """Let `work` make another model the active one; the line of its product swaps between two parts."""
         self._jobs.add_work(self.tr("Promoting the model…"), work, functools.partial(self._promoted, done))
 
-    def choose_product(self, name: str) -> None:
-        """Inspect this product: its model is loaded first, then the line swaps between two parts."""
-        self.change_settings(dataclasses.replace(self._settings, product=name))
+    def choose_product(self, name: str, then: Callable[[], None] | None = None) -> None:
+        """Inspect this product, then call `then`: its model is loaded first, the line swaps between two parts.
+
+        Until then, and where loading fails, everything stays with the product before.
+        """
+        self._asked = name
+        done = functools.partial(self._chosen, then)
+        self._jobs.add(self.tr("Loading the model…"), functools.partial(self._load_asked, name), done)
 
     def make_product(self, name: str, bundle: Path) -> None:
         """Add a product with a copy of the model in `bundle` and its limits as first recipe; choose it."""
-        work = functools.partial(self._plant.make_product, self._settings, name, bundle)
+        work = functools.partial(self._plant.make_product, name, bundle)
         self._jobs.add_work(self.tr("Adding the product…"), work, self._made)
 
     def load_demo(self) -> None:
         """Set up the demo line, simulated source and shipped model, and start it."""
         work = functools.partial(self._plant.make_demo, self._settings)
-        self._jobs.add_work(self.tr("Setting up the demo line…"), work, self._demo_made)
+        self._jobs.add_work(self.tr("Setting up the demo line…"), work, self._made)
 
     def prepare(self) -> None:
-        """Load the chosen product, so that a start is immediate."""
-        self._load()
+        """Load the chosen product, so that a start is immediate; anew for another device."""
+        self._jobs.add(self.tr("Loading the model…"), self._load_chosen, self._adopt)
 
     def close(self, lose: bool = False) -> None:
         """End the line for good, then `closed`; where the log does not take its parts, only if they may go."""
@@ -192,12 +185,14 @@ class Station(StationCounts):
         ended = functools.partial(self._ended, lose)
         self._jobs.add(self.tr("Stopping the line…"), self._stop_work, ended)
 
+    def _say_status(self, _none: None) -> None:
+        self.status_changed.emit(self.status)
+
     # The jobs' two ends, on the GUI thread
 
     def _start(self) -> Work | None:
-        if self.running:
-            return None
-        return functools.partial(self._plant.start, self._settings, self._loaded, self._running)
+        start = functools.partial(self._plant.start, self._settings, self._loaded, self._running)
+        return None if self.running else start
 
     def _started(self, running: Running) -> None:
         self._running = running
@@ -212,6 +207,12 @@ class Station(StationCounts):
 
     def _stop(self) -> Work | None:
         return self._stop_work() if self._running is not None else None
+
+    def _stop_other(self) -> Work | None:
+        """End a line in FAULT that was built of other settings: it cannot go on with these."""
+        now = self._running
+        other = now is not None and built_of(now.settings) != built_of(self._settings)
+        return self._stop() if other and not self.running else None
 
     def _stop_work(self) -> Work:
         return functools.partial(self._plant.stop, self._running)
@@ -237,50 +238,63 @@ class Station(StationCounts):
             self._jobs.forget()  # what a job's end asked for after `close`
             self._saver.then(functools.partial(self.closed.emit, self.status))
 
-    def _load(self) -> None:
-        if self._settings.product:
-            text = self.tr("Loading the model…")
-            self._jobs.add(text, self._load_wanted, self._adopt)
+    def _load_chosen(self) -> Work | None:
+        load = functools.partial(self._plant.load, self._settings, self._loaded)
+        return load if self._settings.product else None
 
-    def _load_wanted(self) -> Work | None:
-        return functools.partial(self._plant.load, self._settings)
+    def _load_asked(self, product: str) -> Work | None:
+        wanted = dataclasses.replace(self._settings, product=product)
+        load = functools.partial(self._plant.load, wanted, self._loaded)
+        return load if product == self._asked else None
+
+    def _chosen(self, then: Callable[[], None] | None, loaded: Loaded) -> None:
+        if loaded.recipe.product == self._asked:  # else another one was asked for while this one loaded
+            self._adopt(loaded)
+            if then is not None:
+                then()
+
+    def _put(self, wanted: Settings) -> None:
+        if wanted != self._settings:
+            self._settings = wanted
+            self._saver.save(wanted)  # first: who hears of it may change them again
+            self.settings_changed.emit(wanted)
 
     def _adopt(self, loaded: Loaded) -> None:
-        """Use this product; a line that runs changes to it between two parts."""
-        before, self._loaded = self._loaded, loaded
+        """Use this product from now on; a line that runs changes to it between two parts."""
         if self._running is not None and self._running.loaded is not loaded:
             self._running.line.swap(loaded.recipe, loaded.engine)
             self._running = dataclasses.replace(self._running, loaded=loaded)
             self._screen.watch(self._running)
-        if before is None or before.recipe.product != loaded.recipe.product:
-            self.product_changed.emit(loaded.recipe.product)
-        self._say_recipe(loaded.recipe)
+        before, self._loaded = self.recipe, loaded
+        product = loaded.recipe.product
+        self._put(dataclasses.replace(self._settings, product=product))
+        if before is None or before.product != product:
+            self.product_changed.emit(product)
+        if loaded.recipe != before:
+            self.recipe_changed.emit(loaded.recipe)
 
     def _promoted(self, done: Callable[[Recipe], None], loaded: Loaded) -> None:
         product = loaded.recipe.product
-        if self._settings.product == product:
+        self._offer(tuple(sorted({*self._products, product})))
+        if self._settings.product in ("", product):
             self._adopt(loaded)
-        chosen = dataclasses.replace(self._settings, product=self._settings.product or product)
-        self._made(Made(tuple(sorted({*self._products, product})), chosen))
         done(loaded.recipe)
 
     def _adopt_recipe(self, recipe: Recipe) -> None:
+        """Use it, unless another product is inspected since it was changed."""
         if self._loaded is not None and self._loaded.recipe.product == recipe.product:
             self._adopt(dataclasses.replace(self._loaded, recipe=recipe))
-        else:
-            self._say_recipe(recipe)
 
-    def _say_recipe(self, recipe: Recipe) -> None:
-        if recipe != self._recipe:
-            self._recipe = recipe
-            self.recipe_changed.emit(recipe)
+    def _offer(self, products: tuple[str, ...]) -> None:
+        if products != self._products:
+            self._products = products
+            self.products_changed.emit(products)
 
     def _made(self, made: Made) -> None:
-        if made.products != self._products:
-            self._products = made.products
-            self.products_changed.emit(made.products)
-        self.change_settings(made.settings)
+        self._offer(made.products)
+        then = functools.partial(self._start_on, made.source) if made.source else None
+        self.choose_product(made.product, then)
 
-    def _demo_made(self, made: Made) -> None:
-        self._made(made)
+    def _start_on(self, source: SourceSettings) -> None:
+        self.change_settings(dataclasses.replace(self._settings.with_source(source), first_start_done=True))
         self.start()

@@ -63,7 +63,7 @@ class InspectHeader(QFrame):
         self._product.blockSignals(True)
         self._product.clear()
         self._product.addItems(names)
-        self._product.setCurrentText(chosen)
+        self._product.setCurrentIndex(self._product.findText(chosen))
         self._product.setEnabled(bool(names))
         self._product.blockSignals(False)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from almrr_core.types import Box, Frame, Limits, LineState, LineStatus, Recipe, Shown
@@ -22,6 +22,8 @@ from app.views.kept_part import Kept, kept_of
 from app.views.limits_panel import LimitsPanel
 from app.views.score_strip import ScoreStrip
 from app.views.view_panel import ViewPanel
+
+REFRESH_EVERY = 5_000  # ms: also without a line a shift begins and the disk fills
 
 
 class InspectPage(QWidget):
@@ -41,7 +43,8 @@ class InspectPage(QWidget):
         self._scores, self._film = ScoreStrip(self), FilmStrip(self)
         self._limits, self._view = LimitsPanel(recipes, tasks), ViewPanel(station.settings.heat_opacity)
         self._side = InspectSide(self._limits, self._view, self)
-        self._operator = False
+        self._operator, self._refreshing = False, QTimer(self)
+        self._refreshing.setInterval(REFRESH_EVERY)
         self._build()
         self._connect_station()
         self._connect_parts()
@@ -88,6 +91,17 @@ class InspectPage(QWidget):
             widget.setVisible(not on)
         self._side.set_operator_mode(on)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Keep the figures fresh while they are seen."""
+        super().showEvent(event)
+        self._refresh()
+        self._refreshing.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        """Rest."""
+        super().hideEvent(event)
+        self._refreshing.stop()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Space takes a part, Esc goes back to live; a button or field that has the focus comes first."""
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
@@ -118,6 +132,7 @@ class InspectPage(QWidget):
 
     def _connect_station(self) -> None:
         station = self._station
+        self._refreshing.timeout.connect(self._refresh)
         station.showed.connect(self._show_part)
         station.live_changed.connect(self._show_live)
         station.status_changed.connect(self._show_status)
@@ -190,8 +205,13 @@ class InspectPage(QWidget):
         running = status.state is LineState.RUNNING
         self._side.set_running(running, bool(station.settings.product) and not station.busy)
 
+    def _refresh(self) -> None:
+        self._show_status(self._station.status)
+
     def _show_busy(self, sentence: str) -> None:
         self._header.show_busy(sentence)
+        if not sentence:
+            self._show_products(self._station.products)  # a product whose model was not loaded is not chosen
         self._show_status(self._station.status)
         self._say_empty()
 

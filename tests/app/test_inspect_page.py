@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QSlider
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from almrr_core.types import Box, LineState, Verdict
 from app.compose import Program
 from app.services.station import Station
+from app.services.tally import shift_start
 from app.views.image_layers import Layer
 from app.views.inspect_page import InspectPage
+from app.views.log_words import whole
 from app.views.zoom_view import ZoomView
 from tests.app.conftest import PATIENCE, Start
 from tests.app.shown_parts import shown
@@ -51,6 +54,15 @@ def stop(program: Program, qtbot: QtBot) -> None:
 
 def says(page: InspectPage, text: str) -> bool:
     return any(text in label.text() for label in page.findChildren(QLabel) if label.isVisible())
+
+
+def columns(page: InspectPage) -> tuple[str, str]:
+    """Return how many parts the counters show as inspected since the reset and in the shift."""
+    grid = page.side.counters.findChild(QGridLayout)
+    assert grid is not None
+    since, shift = (grid.itemAtPosition(1, at).widget() for at in (1, 3))
+    assert isinstance(since, QLabel) and isinstance(shift, QLabel)
+    return since.text(), shift.text()
 
 
 def test_f5_stops_and_starts_the_line(program: Program, qtbot: QtBot) -> None:
@@ -170,9 +182,28 @@ def test_operator_mode_shows_the_least(program: Program, qtbot: QtBot) -> None:
 def test_the_counters_are_reset(program: Program, qtbot: QtBot) -> None:
     page, station = page_of(program), station_of(program)
     stop(program, qtbot)
-    assert station.counts_since_reset.total
-    QTest.mouseClick(page.side.counters.reset_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not station.counts_since_reset.total, timeout=PATIENCE)
+    before = station.counts_since_reset
+    assert before.inspected and before == station.shift_counts
+    assert columns(page) == (whole(before.inspected),) * 2
+    with qtbot.waitSignal(station.status_changed, timeout=PATIENCE):
+        QTest.mouseClick(page.side.counters.reset_button, Qt.MouseButton.LeftButton)
+    assert columns(page) == ("0", whole(before.inspected))
+    assert station.counts_since_reset.total == 0
+
+
+def test_a_stopped_line_is_shown_as_the_hours_go_by(
+    start: Start, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.views.inspect_page.REFRESH_EVERY", 50)
+    program = start(demo=True)
+    page, station = page_of(program), station_of(program)
+    qtbot.waitUntil(lambda: station.shift_counts.inspected > 0, timeout=PATIENCE)
+    stop(program, qtbot)
+    before = whole(station.shift_counts.inspected)
+    assert columns(page) == (before, before)
+    tomorrow = shift_start(datetime.now(UTC) + timedelta(days=1))
+    monkeypatch.setattr("app.services.tally.shift_start", lambda _now: tomorrow)
+    qtbot.waitUntil(lambda: columns(page) == (before, "0"), timeout=PATIENCE)
 
 
 def test_the_opacity_is_remembered(program: Program, qtbot: QtBot) -> None:
