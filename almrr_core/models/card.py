@@ -30,10 +30,11 @@ class Card:
     """All that is known of a trained model besides its tensors; `seal` names the bundle.
 
     `mean` and `std` are the backbone's normalisation of RGB in 0..1; `training_files` and `held_out_files`
-    the SHA-256 of the pictures; `bit_depth` that of its 16-bit pictures (`imaging.read_picture`); `trained`
-    is False where the closed form alone was judged better, or no step was made; `metrics` the held-out
-    criterion's figures; `created` ISO 8601 in UTC. `files` (name → SHA-256 of each other file) and `seal`
-    (SHA-256 of the rest of the card) are filled by `write_bundle`.
+    the SHA-256 of the pictures (`data.samples.content_hash`; before 0.5 `almrr train` took their files');
+    `bit_depth` that of its 16-bit pictures (`imaging.read_picture`); `trained` is False where the closed
+    form alone was judged better, or no step was made; `metrics` the held-out criterion's figures; `created`
+    ISO 8601 in UTC. `files` (name → SHA-256 of each other file) and `seal` (SHA-256 of the rest of the
+    card) are filled by `write_bundle`.
     """
 
     format: int
