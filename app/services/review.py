@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSignalBlocker, Signal
 
 from almrr_core.errors import StationError
 from almrr_core.types import Actor, DefectClass, Label, LabelRow, LogRow, Mask, Picture
 from app.services import review_work as work_on
 from app.services.faults import Faults
 from app.services.prefetch import Prefetch
+from app.services.review_pages import PAGE, Pages
 from app.services.review_progress import Tracker
 from app.services.review_queue import Queue
 from app.services.review_values import FLAGGED, Opened, Progress, Wanted
@@ -27,7 +28,6 @@ from app.services.tasks import Tasks
 if TYPE_CHECKING:
     from almrr_core.store.store import Store
 
-PAGE = 300  # rows at a time
 AHEAD = 2  # pictures read ahead
 
 
@@ -49,13 +49,14 @@ class Review(QObject):
         super().__init__(parent)
         self._store, self._tasks, self._faults, self._actor = store, tasks, faults, actor
         self._queue, self._tracker = Queue(), Tracker(store, tasks, self)
-        self._pictures = Prefetch(store, tasks, self)
+        self._pictures, self._pages = Prefetch(store, tasks, self), Pages(store, tasks, faults, self)
         self._wanted = Wanted()
         self._classes: tuple[DefectClass, ...] = ()
         self._words: Counter[int] = Counter()  # said of each part in this session
-        self._generation, self._more = 0, False
+        self._seeking = False  # an open part, among the rows on their way
         self.auto_advance = True
         self._tracker.progressed.connect(self.progressed)
+        self._pages.came.connect(self._fetched)
         self._pictures.opened.connect(self._read)
         self._pictures.failed.connect(self._unreadable)
         self._pictures.thumbnailed.connect(self.thumbnailed)
@@ -69,6 +70,16 @@ class Review(QObject):
     def rows(self) -> tuple[LogRow, ...]:
         """Return the queue."""
         return tuple(self._queue.rows)
+
+    @property
+    def more(self) -> bool:
+        """Return whether the log holds more of the queue than is here; `fetch_more` brings it."""
+        return self._pages.more
+
+    @property
+    def fetching(self) -> bool:
+        """Return whether rows are on their way."""
+        return self._pages.asking
 
     @property
     def at(self) -> int:
@@ -115,14 +126,10 @@ class Review(QObject):
 
     def reload(self, keep: int | None = None) -> None:
         """Ask the log again and stay at the part one is at, or go to inspection `keep`."""
-        self._generation += 1
-        if not self._wanted.product:
-            self._fill((), None)
-            return
         keep = keep if keep is not None else self.row.inspection_id if self.row else None
-        work = functools.partial(self._store.page, self._wanted.filter(), self._wanted.order, None, PAGE)
-        done = functools.partial(self._answered, self._generation, keep)
-        self._tasks.run(work, done, database=True)
+        self._pages.begin(self._wanted, functools.partial(self._fill, keep))
+        if not self._wanted.product:
+            return
         classes = functools.partial(self._store.defect_classes, self._wanted.product)
         self._tasks.run(classes, self._set_classes, database=True)
         self._tracker.follow(self._wanted)
@@ -131,11 +138,16 @@ class Review(QObject):
         """Go to a place in the queue; its picture comes with `opened`, at once if it was read ahead."""
         if not 0 <= at < len(self._queue.rows):
             return
-        self._queue.at = at
+        self._queue.at, self._seeking = at, False
         self.moved.emit(at)
         self._show_picture()
-        if self._more and at > len(self._queue.rows) - PAGE // 3:
-            self._fetch_more()
+        if not self.fetching and at > len(self._queue.rows) - PAGE // 3:
+            self.fetch_more()
+
+    def fetch_more(self, limit: int = PAGE) -> None:
+        """Load so many rows behind those that are here, if there are more; `queue_changed` says when."""
+        if self._queue.rows:
+            self._pages.follow(self._queue.rows[-1], limit)
 
     def step(self, by: int) -> None:
         """Go this far on in the queue; at an end stay there."""
@@ -146,8 +158,9 @@ class Review(QObject):
         at = self._queue.next_open(self._queue.at)
         if at >= 0:
             self.go(at)
-        elif self._more:
-            self._fetch_more()
+        elif self.more:
+            self._seeking = True
+            self.fetch_more()
         else:
             self._tracker.count()
 
@@ -160,8 +173,10 @@ class Review(QObject):
 
     def say_all(self, inspection_ids: Iterable[int], label: Label, defect_class: str = "") -> None:
         """Say the same of many parts, each by a word of its own."""
-        for inspection_id in inspection_ids:
-            self._write(inspection_id, label, defect_class, "", by_itself=False)
+        with QSignalBlocker(self._tracker):
+            for inspection_id in inspection_ids:
+                self._write(inspection_id, label, defect_class, "", by_itself=False)
+        self.progressed.emit(self.progress)
 
     def recount(self) -> None:
         """Count what is left again: the line goes on."""
@@ -193,31 +208,18 @@ class Review(QObject):
         work = functools.partial(work_on.set_classes, self._store, product, wanted, self._actor)
         self._tasks.run(work, self._set_classes, database=True)
 
-    def _answered(self, generation: int, keep: int | None, rows: tuple[LogRow, ...]) -> None:
-        if generation == self._generation:
-            self._fill(rows, keep)
-
-    def _fill(self, rows: tuple[LogRow, ...], keep: int | None) -> None:
+    def _fill(self, keep: int | None, rows: tuple[LogRow, ...]) -> None:
         self._queue.fill(rows, keep)
-        self._more = len(rows) == PAGE
+        self._seeking = False
         self.queue_changed.emit(self.rows)
         self.moved.emit(self._queue.at)
         self._show_picture()
 
-    def _fetch_more(self) -> None:
-        self._more = False
-        last, wanted = self._queue.rows[-1], self._wanted
-        work = functools.partial(self._store.page, wanted.filter(), wanted.order, last, PAGE)
-        self._tasks.run(work, functools.partial(self._fetched, self._generation), database=True)
-
-    def _fetched(self, generation: int, rows: tuple[LogRow, ...]) -> None:
-        if generation != self._generation:
-            return
-        known = {row.inspection_id for row in self._queue.rows}
-        self._queue.rows += [row for row in rows if row.inspection_id not in known]
-        self._more = len(rows) == PAGE
+    def _fetched(self, rows: tuple[LogRow, ...]) -> None:
+        seeking, self._seeking = self._seeking, False
+        self._queue.add(rows)
         self.queue_changed.emit(self.rows)
-        if self.row is not None and self.row.label is not None and self.auto_advance:
+        if seeking and rows:
             self.next_open()
 
     def _show_picture(self) -> None:

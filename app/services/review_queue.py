@@ -18,6 +18,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.rows: list[LogRow] = []
+        self._places: dict[int, int] = {}  # of each inspection in `rows`
         self.at = -1  # -1: no row
 
     @property
@@ -27,13 +28,20 @@ class Queue:
 
     def fill(self, rows: Sequence[LogRow], keep: int | None) -> None:
         """Hold these rows and stay at inspection `keep`, or start at the first one."""
-        self.rows = list(rows)
+        self.rows, self._places = [], {}
+        self.add(rows)
         self.at = max(self.index(keep), 0) if rows else -1
+
+    def add(self, rows: Sequence[LogRow]) -> None:
+        """Hold these rows too, behind the others; what is here already stays where it is."""
+        for row in rows:
+            if row.inspection_id not in self._places:
+                self._places[row.inspection_id] = len(self.rows)
+                self.rows.append(row)
 
     def index(self, inspection_id: int | None) -> int:
         """Return where an inspection is, -1 where it is not."""
-        ids = (at for at, row in enumerate(self.rows) if row.inspection_id == inspection_id)
-        return next(ids, -1)
+        return -1 if inspection_id is None else self._places.get(inspection_id, -1)
 
     def next_open(self, after: int) -> int:
         """Return the next row without a label behind `after`, going round; -1 where there is none."""

@@ -36,7 +36,7 @@ class FirstStart(QWidget):
     ) -> None:
         super().__init__(parent)
         self._station, self._going = station, ""
-        self._source, self._product = SourceStep(trial, self), ProductStep(station, self)
+        self._source, self._product = SourceStep(trial, self), ProductStep(station, trial, self)
         self._launch = LaunchStep(station.data_dir, self)
         self._steps: tuple[Step, ...] = (self._source, self._product, self._launch)
         self._stack, self._number = QStackedWidget(self), QLabel(self)
@@ -56,8 +56,7 @@ class FirstStart(QWidget):
         if self._product.is_new:
             self._station.make_product(self._product.name, Path(self._product.folder))
         else:
-            self._station.choose_product(self._product.name)
-            self._finish()
+            self._station.choose_product(self._product.name, self._finish)
         self._enable()
 
     def _demo_button(self) -> QPushButton:

@@ -53,7 +53,7 @@ class SourceStep(Step):
 
     def __init__(self, trial: SourceTrial | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._group, self._form = QButtonGroup(self), SourceForm(self, brief=True)
+        self._group, self._form = QButtonGroup(self), SourceForm(trial, self, brief=True)
         self._tiles: dict[SourceKind, QToolButton] = {}
         grid = QGridLayout()
         grid.setSpacing(GAP)
@@ -69,6 +69,7 @@ class SourceStep(Step):
         self.column.addWidget(card)
         self.column.addStretch(1)
         self._form.edited.connect(self._edited)
+        self._form.checked.connect(self._edited)
         if trial is not None:
             trial.cameras(self._cameras_found)
         theme().changed.connect(self._recolor)
@@ -129,9 +130,11 @@ class SourceStep(Step):
 class ProductStep(Step):
     """A product that is there, or a new one from a trained model."""
 
-    def __init__(self, station: Station, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, station: Station, trial: SourceTrial | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._station, self._new = station, NewProduct(station, self)
+        self._station, self._new = station, NewProduct(station, trial, self)
         self._box = choices([], self)
         card = Card(
             self.tr("Product and its trained model"),

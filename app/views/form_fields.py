@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.services.trial import Found, SourceTrial
 from app.theme import GAP, MARGIN, STEP, TARGET, Role, Tokens, set_role, theme, tokens
 
 NAME_WIDTH = 176
@@ -142,13 +143,24 @@ class Card(QFrame):
 
 
 class PathEdit(QWidget):
-    """A path as text, and a button that looks for it."""
+    """A path as text, and a button that looks for it; whether it is there is asked for by `trial`, if given."""
 
     changed = Signal(str)
+    looked = Signal(object)  # Found: what lies at this path
 
-    def __init__(self, folder: bool, kinds: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        folder: bool,
+        kinds: str = "",
+        parent: QWidget | None = None,
+        trial: SourceTrial | None = None,
+        holds: str = "",
+    ) -> None:
+        """Make the field, of a folder or a file; the folder of a model `holds` a file of this name."""
         super().__init__(parent)
-        self._folder, self._kinds = folder, kinds
+        self._folder, self._kinds, self._trial, self._holds = folder, kinds, trial, holds
+        self._found: Found | None = None  # at this path; None until it is known
+        self._generation, self._asking = 0, False
         self._text, self._browse = QLineEdit(self), QPushButton(self.tr("Browse…"), self)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -158,8 +170,8 @@ class PathEdit(QWidget):
         row.addWidget(self._text, 1)
         row.addWidget(self._browse)
         self.setFocusProxy(self._text)
-        self._text.textChanged.connect(self.changed)
-        self._browse.clicked.connect(self._look)
+        self._text.textChanged.connect(self._text_changed)
+        self._browse.clicked.connect(self._open_dialog)
 
     def text(self) -> str:
         """Return the path."""
@@ -170,7 +182,27 @@ class PathEdit(QWidget):
         if text != self.text():
             self._text.setText(text)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Ask again what lies at the path; one question at a time, for a dead network share holds a worker."""
+        if self._trial is not None and self.text() and not self._asking:
+            self._asking = True
+            self._trial.look(self.text(), self._holds, partial(self._answered, self._generation))
+
+    def _text_changed(self, text: str) -> None:
+        self._generation += 1
+        self._found = None
+        self.look()
+        self.changed.emit(text)
+
+    def _answered(self, generation: int, found: Found) -> None:
+        self._asking = False
+        if generation != self._generation:  # another path by now
+            self.look()
+            return
+        self._found = found
+        self.looked.emit(found)
+
+    def _open_dialog(self) -> None:
         dialog = QFileDialog(self.window(), self.tr("Choose"), self.text(), self._kinds)
         if self._folder:
             dialog.setFileMode(QFileDialog.FileMode.Directory)
@@ -182,15 +214,16 @@ class PathEdit(QWidget):
         dialog.open()
 
     def problem(self) -> str:
-        """Return what is wrong with the path, empty when it is there."""
-        path = Path(self.text())
+        """Return what is known to be wrong with the path, empty when it is there or nobody knows yet."""
         if not self.text():
             return self.tr("Choose a folder.") if self._folder else self.tr("Choose a file.")
-        if self._folder and not path.is_dir():
-            return self.tr("This folder does not exist.")
-        if not self._folder and not path.is_file():
-            return self.tr("This file does not exist.")
-        return ""
+        if self._found is Found.BARE_FOLDER:
+            return self.tr("This folder holds no trained model: there is no {0} in it.").format(self._holds)
+        if self._found in (None, Found.FOLDER if self._folder else Found.FILE):
+            return ""
+        return (
+            self.tr("This folder does not exist.") if self._folder else self.tr("This file does not exist.")
+        )
 
 
 def choices(values: Iterable[tuple[object, str]], parent: QWidget | None = None) -> QComboBox:
@@ -205,6 +238,13 @@ def choose(box: QComboBox, value: object) -> None:
     """Select the entry with this value, or the first one."""
     found = next((at for at in range(box.count()) if box.itemData(at) == value), 0)
     box.setCurrentIndex(found)
+
+
+def choose_or_add(box: QComboBox, value: str) -> None:
+    """Select the entry with this value, which is added where it is missing."""
+    if box.findData(value) < 0:
+        box.addItem(value, value)
+    choose(box, value)
 
 
 def whole_number(least: int, most: int, unit: str = "", zero: str = "") -> QSpinBox:

@@ -28,7 +28,8 @@ class LogBar(QWidget):
 
     def __init__(self, exports: Exports, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rows, self._target = 0, folder
+        self._rows: int | None = None  # in the filter; None while nobody knows
+        self._target = folder
         self._chips, self._trend = VerdictChips(self), Trend(self)
         self._total, self._said = QLabel(self), QLabel(self)
         self._news, self._show_file = QPushButton(self), QPushButton(self.tr("Open folder"), self)
@@ -48,13 +49,25 @@ class LogBar(QWidget):
         """Show the counts by verdict and the sum of those chosen; None while they are counted."""
         self._chips.show_counts(counts)
         self._chips.show_chosen(verdicts)
-        known = counts or Counts()
+        if counts is None:
+            self._rows = None
+            self._total.setText(self.tr("Counting…"))
+            return
         numbers = dict(
-            zip(Verdict, (known.passed, known.review, known.fail, known.not_inspected), strict=True)
+            zip(Verdict, (counts.passed, counts.review, counts.fail, counts.not_inspected), strict=True)
         )
         self._rows = sum(number for verdict, number in numbers.items() if not verdicts or verdict in verdicts)
         text = words.counted(self._rows, self.tr("{0} inspection"), self.tr("{0} inspections"))
-        self._total.setText(text if counts else self.tr("Counting…"))
+        self._total.setText(text)
+
+    def show_uncounted(self, error: StationError) -> None:
+        """Say that the filter could not be counted, and why; what an export says meanwhile comes first."""
+        self._chips.show_counts(None)
+        self._rows = None
+        self._total.setText(self.tr("Not counted"))
+        if self._stop.isHidden():
+            self._show_file.hide()
+            self._failed(error)
 
     def show_chosen(self, verdicts: frozenset[Verdict]) -> None:
         """Press the chips of these verdicts."""
@@ -71,7 +84,7 @@ class LogBar(QWidget):
         self._news.setVisible(number > 0)
 
     def offer_export(self, wanted: LogFilter) -> None:
-        """Say what an export would contain now."""
+        """Say what an export would contain now; there is none before the filter is counted."""
         self._export.offer(wanted, self._rows)
 
     def say(self, sentence: str) -> None:
@@ -106,6 +119,7 @@ class LogBar(QWidget):
         message.addWidget(self._show_file)
         message.addWidget(self._hide)
         message.addStretch(1)
+        self._stop.hide()
         self._message.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

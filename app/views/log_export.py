@@ -63,7 +63,8 @@ class ExportMenu(QToolButton):
     def __init__(self, exports: Exports, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._exports, self._folder = exports, folder
-        self._wanted, self._rows, self._writing = LogFilter(), 0, False
+        self._wanted, self._writing = LogFilter(), False
+        self._rows: int | None = None
         self.setText(self.tr("Export"))
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setStyleSheet("QToolButton { padding-right: 22px; }")  # room for the arrow
@@ -78,12 +79,12 @@ class ExportMenu(QToolButton):
         self.setMenu(menu)
         self._recolor()
         theme().changed.connect(self._recolor)
-        self.offer(LogFilter(), 0)
+        self.offer(LogFilter(), None)
 
-    def offer(self, wanted: LogFilter, rows: int) -> None:
-        """Say what an export would contain now."""
+    def offer(self, wanted: LogFilter, rows: int | None) -> None:
+        """Say what an export would contain now; None rows while nobody knows how many."""
         self._wanted, self._rows = wanted, rows
-        count = words.whole(rows)
+        count = "…" if rows is None else words.whole(rows)
         self._csv.setText(self.tr("CSV: {0} inspections, one row each").format(count))
         self._csv.setToolTip(
             self.tr("Times in UTC, part, lot, serial, verdict, score, limits, recipe, model, label, timings")
@@ -108,7 +109,7 @@ class ExportMenu(QToolButton):
 
     def _enable(self) -> None:
         for action in (self._csv, self._zip):
-            action.setEnabled(self._rows > 0 and not self._writing)
+            action.setEnabled(bool(self._rows) and not self._writing)
 
     def _action(self, menu: QMenu, slot: Callable[[], None]) -> QAction:
         action = QAction(menu)

@@ -63,6 +63,7 @@ class LogPage(QWidget):
         self._model.ask(self._wanted, self._order)
         self._watch.follow(self._wanted)
         self._bar.show_counts(None, self._filters.choice.verdicts)
+        self._bar.offer_export(self._wanted)
         self._count()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
@@ -121,12 +122,17 @@ class LogPage(QWidget):
 
     def _count(self) -> None:
         self._tally_generation += 1
-        everything = replace(self._wanted, verdicts=())
-        self._history.tally(everything, partial(self._counted, self._tally_generation))
+        everything, now = replace(self._wanted, verdicts=()), self._tally_generation
+        self._history.tally(everything, partial(self._counted, now), partial(self._uncounted, now))
 
     def _counted(self, generation: int, counts: Counts) -> None:
         if generation == self._tally_generation:
             self._bar.show_counts(counts, self._filters.choice.verdicts)
+            self._bar.offer_export(self._wanted)
+
+    def _uncounted(self, generation: int, error: StationError) -> None:
+        if generation == self._tally_generation:
+            self._bar.show_uncounted(error)
             self._bar.offer_export(self._wanted)
 
     def _answered(self, rows: int) -> None:

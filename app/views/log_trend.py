@@ -33,9 +33,9 @@ class Trend(QWidget):
         """Return the size that fits above the table."""
         return QSize(320, 44)
 
-    def show_rows(self, newest_first: Sequence[LogRow]) -> None:
+    def show_rows(self, oldest_first: Sequence[LogRow]) -> None:
         """Show these rows; the limits drawn are those of the newest."""
-        self._rows = tuple(reversed(newest_first))
+        self._rows = tuple(oldest_first)
         self.setToolTip(
             self.tr("Scores of the last {0} of these inspections; lines: review and fail limit").format(
                 len(self._rows)

@@ -165,7 +165,8 @@ class MainWindow(QMainWindow):
         self._escape.setEnabled(self._operator)
         inspect = self._pages[Page.INSPECT]
         inspect.set_operator_mode(self._operator)  # type: ignore[attr-defined]  # it is an InspectPage
-        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+        full, state = Qt.WindowState.WindowFullScreen, self.windowState()
+        self.setWindowState(state | full if self._operator else state & ~full)
 
     def layout_state(self) -> str:
         """Return page and geometry for the settings."""
@@ -235,6 +236,8 @@ class MainWindow(QMainWindow):
         page, _, geometry = layout.partition(":")
         try:
             self.restoreGeometry(QByteArray(base64.b64decode(geometry, validate=True)))
+            # It may have been closed in the operator's view, which no start begins with.
+            self.setWindowState(self.windowState() & ~Qt.WindowState.WindowFullScreen)
             return Page(page)
         except (ValueError, binascii.Error):
             return Page.INSPECT

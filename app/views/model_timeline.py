@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QListWidget,
@@ -35,14 +35,15 @@ class Timeline(QListWidget):
         theme().changed.connect(self.viewport().update)
 
     def show_facts(self, facts: tuple[ModelFacts, ...]) -> None:
-        """Show these versions; what was chosen stays chosen."""
+        """Show these versions; what was chosen stays chosen, and nothing is said of a choice."""
         before = {one.row.model_id for one in self.chosen()}
-        self.clear()
-        for one in facts:
-            item = QListWidgetItem(title_of(one), self)
-            item.setData(DATA, one)
-            item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, lineage_of(one))
-            item.setSelected(one.row.model_id in before)
+        with QSignalBlocker(self):
+            self.clear()
+            for one in facts:
+                item = QListWidgetItem(title_of(one), self)
+                item.setData(DATA, one)
+                item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, lineage_of(one))
+                item.setSelected(one.row.model_id in before)
 
     def chosen(self) -> list[ModelFacts]:
         """Return the chosen versions, the newest first."""

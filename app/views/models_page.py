@@ -180,8 +180,8 @@ class ModelsPage(QWidget):
     def _choose(self) -> None:
         chosen = self._timeline.chosen()
         self._actions.show_chosen(chosen, self._active())
-        if self._stack.currentWidget() in (self._progress, self._both) and chosen:
-            return
+        if self._stack.currentWidget() in (self._progress, self._both):
+            return  # a comparison is left by its own buttons, or for another product
         if not chosen:
             self._nothing.say(
                 self.tr("No model yet"),

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from almrr_core.settings import Settings
 from almrr_core.types import Recipe
 from app.services.station import Station
+from app.services.trial import SourceTrial
 from app.theme import GAP, MARGIN, Role, set_role
 from app.views import log_words as words
 from app.views.form_fields import Card, Field, PathEdit, WheelGuard
@@ -29,10 +30,13 @@ MODEL_FILE = "card.json"  # what makes a folder a trained model
 class NewProduct(QWidget):
     """Asks for a name and the folder of a trained model."""
 
-    def __init__(self, station: Station, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, station: Station, trial: SourceTrial | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._station = station
-        self.name, self.folder = QLineEdit(self), PathEdit(True, parent=self)
+        self.name = QLineEdit(self)
+        self.folder = PathEdit(True, parent=self, trial=trial, holds=MODEL_FILE)
         self.name.setMaxLength(60)
         name_hint = self.tr("The kind of part, as the log shall call it.")
         folder_hint = self.tr(
@@ -45,6 +49,8 @@ class NewProduct(QWidget):
         column.setSpacing(MARGIN)
         column.addWidget(self._name_field)
         column.addWidget(self._folder_field)
+        self.folder.changed.connect(self._folder_changed)
+        self.folder.looked.connect(self._looked)
 
     def enlarge(self) -> None:
         """Make both fields large enough for a finger."""
@@ -65,22 +71,29 @@ class NewProduct(QWidget):
         if name in self._station.products:
             problem = self.tr("There is a product of this name.")
         self._name_field.complain(problem)
+        self.folder.look()
         wrong = self.folder.problem()
-        if not wrong and not (Path(self.folder.text()) / MODEL_FILE).is_file():
-            wrong = self.tr("This folder holds no trained model: there is no card.json in it.")
         self._folder_field.complain(wrong)
         return not problem and not wrong
+
+    def _folder_changed(self, _text: str) -> None:
+        self._folder_field.complain("")
+
+    def _looked(self, _found: object) -> None:
+        self._folder_field.complain(self.folder.problem())
 
 
 class ProductForm(QWidget):
     """Chooses and adds products; both happen at once, not with Apply."""
 
-    def __init__(self, station: Station, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, station: Station, trial: SourceTrial | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._station = station
         self._box, self._choose = QComboBox(self), QPushButton(self.tr("Inspect this product"), self)
         self._facts = QGridLayout()
-        self._new = NewProduct(station, self)
+        self._new = NewProduct(station, trial, self)
         self._busy = QLabel(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
+    Signal,
 )
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
@@ -33,12 +34,26 @@ Index = QModelIndex | QPersistentModelIndex
 class QueueModel(QAbstractListModel):
     """The parts of the queue; pictures come later, by `touch`."""
 
+    more_wanted = Signal()  # somebody scrolls to the last part
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: list[LogRow] = []
+        self._more = self._asked = False
 
-    def fill(self, rows: Sequence[LogRow]) -> None:
-        """Hold these parts; the same ones with more behind them keep what is selected."""
+    @property
+    def rows(self) -> Sequence[LogRow]:
+        """Return the parts."""
+        return self._rows
+
+    @property
+    def more(self) -> bool:
+        """Return whether the log holds more parts of the queue."""
+        return self._more
+
+    def fill(self, rows: Sequence[LogRow], more: bool) -> None:
+        """Hold these parts, `more` may follow; the same ones with more behind them keep what is selected."""
+        self._more, self._asked = more, False
         if list(rows) == self._rows:
             return
         known = len(self._rows)
@@ -69,6 +84,16 @@ class QueueModel(QAbstractListModel):
     def rowCount(self, parent: Index | None = None) -> int:  # noqa: N802
         """Return the number of parts."""
         return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def canFetchMore(self, parent: Index) -> bool:  # noqa: N802
+        """Return whether parts may follow that nobody asked for yet."""
+        return not parent.isValid() and self._more and not self._asked
+
+    def fetchMore(self, parent: Index) -> None:  # noqa: N802
+        """Ask for the parts that follow."""
+        if self.canFetchMore(parent):
+            self._asked = True
+            self.more_wanted.emit()
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> LogRow | str | None:
         """Return the row for ROW, else words for who cannot see it."""

@@ -31,7 +31,7 @@ from app.views.empty_state import EmptyState
 from app.views.mask_item import Tool
 from app.views.review_bar import ReviewBar
 from app.views.review_gallery import Gallery
-from app.views.review_keys import on_key
+from app.views.review_keys import FocusKeys, on_key
 from app.views.review_model import QueueModel
 from app.views.review_picture import ReviewPicture
 from app.views.review_queue import QueuePanel
@@ -118,6 +118,8 @@ class ReviewPage(QWidget):
         self._bar.advance_changed.connect(self._set_advance)
         self._gallery.marked.connect(self._review.say_all)
         self._gallery.opened.connect(self._open)
+        self._gallery.rest_wanted.connect(self._review.fetch_more)
+        self._model.more_wanted.connect(self._review.fetch_more)
         self._tiles.toggled.connect(self._show_middle)
         self._again.timeout.connect(self._look_again)
         self._station.products_changed.connect(self._products_changed)
@@ -125,6 +127,7 @@ class ReviewPage(QWidget):
         theme().changed.connect(self._recolor)
 
     def _connect_keys(self) -> None:
+        self.installEventFilter(FocusKeys(self))
         step, tools = self._review.step, self._picture.tools
         key, on_page = Qt.Key, partial(on_key, self)
         on_page(key.Key_G, partial(self._said, Label.GOOD, ""))
@@ -215,7 +218,9 @@ class ReviewPage(QWidget):
     # What comes back
 
     def _filled(self, rows: tuple[LogRow, ...]) -> None:
-        self._model.fill(rows)
+        self._model.fill(rows, self._review.more)
+        if not self._review.fetching:
+            self._gallery.take_loaded()
         self._show_middle()
 
     def _row_changed(self, at: int) -> None:

@@ -99,7 +99,7 @@ class QueuePanel(QFrame):
             (self._passes, self.tr("Share of PASS parts")),
         ):
             box.setAccessibleName(name)
-            box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the page's keys go on
             box.setMinimumHeight(TARGET)
         self._list.setAccessibleName(self.tr("Queue"))
         self._list.setUniformItemSizes(True)

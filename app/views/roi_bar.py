@@ -90,6 +90,8 @@ class RoiBar(QFrame):
         self.box_changed.emit(self.box)
 
     def _choose(self) -> None:
+        for field in self._fields:  # a click takes no focus: what is typed last does not count yet
+            field.interpretText()
         whole = Box(0, 0, *self._size)
         self.roi_chosen.emit(None if self.box == whole else self.box)
 

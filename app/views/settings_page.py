@@ -101,8 +101,10 @@ class SettingsPage(QWidget):
 
     def _add_sections(self, trial: SourceTrial | None) -> None:
         self._add(self.tr("Station"), StationForm(self._station.data_dir, self))
-        self._add(self.tr("Sources"), SourcesForm(trial, self))
-        self._add(self.tr("Product and model"), ProductForm(self._station, self))
+        sources = SourcesForm(trial, self)
+        sources.checked.connect(self._say)
+        self._add(self.tr("Sources"), sources)
+        self._add(self.tr("Product and model"), ProductForm(self._station, trial, self))
         self._add(self.tr("Trigger"), self._trigger)
         self._add(self.tr("Pictures kept"), RetentionForm(self))
         self._add(self.tr("Network"), NetworkForm(self))

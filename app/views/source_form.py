@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QVBoxLayout, QWidget
 
 from almrr_core.settings import AfterInspection, SimulatedSettings, SourceKind, SourceSettings
+from app.services.trial import SourceTrial
 from app.theme import MARGIN
-from app.views.form_fields import Field, PathEdit, choices, choose, real_number, whole_number
+from app.views.form_fields import Field, PathEdit, choices, choose, choose_or_add, real_number, whole_number
 from app.views.kinds_button import KindsButton
 from app.views.source_words import SURFACES, surface_word
 
@@ -38,11 +39,14 @@ class SourceForm(QWidget):
     """Edits one source; `edited` after every change by hand, with complaints at the fields."""
 
     edited = Signal(object)  # SourceSettings
+    checked = Signal(object)  # SourceSettings: it is known now whether its folder or file is there
 
-    def __init__(self, parent: QWidget | None = None, brief: bool = False) -> None:
+    def __init__(
+        self, trial: SourceTrial | None = None, parent: QWidget | None = None, brief: bool = False
+    ) -> None:
         """Make the form; a `brief` one leaves out what works by itself, and is made for fingers."""
         super().__init__(parent)
-        self._brief = brief
+        self._trial, self._brief = trial, brief
         self._source = SourceSettings("", SourceKind.SIMULATED)
         self._taken: frozenset[str] = frozenset()
         self._showing = False
@@ -70,6 +74,8 @@ class SourceForm(QWidget):
             field.setVisible(name in self._shown(source.kind))
         self._show_archive()
         self._check()
+        for path in (self._video, self._folder):
+            path.look()
 
     def offer_cameras(self, cameras: Sequence[tuple[str, str]]) -> None:
         """Offer these cameras, each as (address, name)."""
@@ -95,8 +101,9 @@ class SourceForm(QWidget):
         self._name.setMaxLength(40)
         self._stream.setPlaceholderText("rtsp://192.168.0.20:554/stream")
         self._camera = choices([("", self.tr("The first camera found"))], self)
-        self._video = PathEdit(False, self.tr("Videos (*.mp4 *.avi *.mkv *.mov *.mpg *.webm);;All files (*)"))
-        self._folder = PathEdit(True)
+        videos = self.tr("Videos (*.mp4 *.avi *.mkv *.mov *.mpg *.webm);;All files (*)")
+        self._video = PathEdit(False, videos, trial=self._trial)
+        self._folder = PathEdit(True, trial=self._trial)
         self._subfolders = QCheckBox(self.tr("also its sub-folders"), self)
         self._surface = choices(((s, surface_word(s)) for s in SURFACES), self)
         self._add("name", self.tr("Name"), self._name, self.tr("How log and screen call this source."))
@@ -157,6 +164,7 @@ class SourceForm(QWidget):
             text.connect(self._read)
         for path in (self._video, self._folder, self._archive):
             path.changed.connect(self._read)
+            path.looked.connect(self._looked)
         for box in (self._camera, self._surface, self._after):
             box.currentIndexChanged.connect(self._read)
         for number in (self._width, self._height, self._seed):
@@ -191,7 +199,7 @@ class SourceForm(QWidget):
         choose(self._after, source.after)
         self._archive.set_text(source.archive)
         self._polling.setChecked(bool(source.polling))
-        _offer(self._surface, made.surface)
+        choose_or_add(self._surface, made.surface)
         self._speed.setValue(made.speed)
         self._defects.setValue(made.defect_rate * 100)
         self._kinds.show_kinds(made.kinds)
@@ -264,6 +272,10 @@ class SourceForm(QWidget):
         archived = source.kind is SourceKind.WATCH and source.after is AfterInspection.ARCHIVE
         self._fields["archive"].complain(self._archive_problem() if archived else "")
 
+    def _looked(self, _found: object) -> None:
+        self._check()
+        self.checked.emit(self._source)
+
     def _name_problem(self, name: str) -> str:
         if not name:
             return self.tr("Give the source a name.")
@@ -285,9 +297,3 @@ class SourceForm(QWidget):
         if archive and Path(archive) == Path(self._source.address):
             return self.tr("Archived files would be inspected again: choose another folder.")
         return ""
-
-
-def _offer(box: QComboBox, value: str) -> None:
-    if box.findData(value) < 0:
-        box.addItem(value, value)
-    choose(box, value)

@@ -35,13 +35,14 @@ class SourcesForm(QWidget):
     """Edits `Settings.sources` and `Settings.active_source`."""
 
     edited = Signal()
+    checked = Signal()  # what is wrong may be known better now
 
     def __init__(self, trial: SourceTrial | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._trial = trial
         self._sources: list[SourceSettings] = []
         self._active, self._showing = -1, False  # which of them the line uses, -1: none
-        self._list, self._form = QListWidget(self), SourceForm(self)
+        self._list, self._form = QListWidget(self), SourceForm(trial, self)
         self._add, self._remove = QToolButton(self), QPushButton(self.tr("Remove"), self)
         self._use = QPushButton(self)
         self._try = SourceTry(trial, self) if trial else None
@@ -109,6 +110,7 @@ class SourcesForm(QWidget):
         self._pages.addWidget(card)
         row.addWidget(self._pages, 1)
         self._form.edited.connect(self._take)
+        self._form.checked.connect(self._checked)
         self._list.currentRowChanged.connect(self._show)
         self._remove.clicked.connect(self._remove_chosen)
         self._use.clicked.connect(self._use_chosen)
@@ -187,6 +189,10 @@ class SourcesForm(QWidget):
         self._entitle()
         self._show_use()
         self.edited.emit()
+
+    def _checked(self, _source: SourceSettings) -> None:
+        self._show_use()
+        self.checked.emit()
 
     def _remove_chosen(self) -> None:
         at = self._list.currentRow()

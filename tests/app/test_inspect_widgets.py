@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRectF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from almrr_core.types import Box, Counts, LineState, LineStatus, SourceState, SourceStatus, Verdict
@@ -190,3 +190,10 @@ def test_a_region_can_be_typed(qtbot: QtBot) -> None:
     QTest.mouseClick(bar.use_button, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     QTest.mouseClick(bar.whole_button, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     assert found == [Box(10, 20, 100, 80), None]
+    bar.show_box(Box(10, 20, 100, 80))
+    width = bar.findChildren(QSpinBox)[2]
+    width.setFocus()
+    width.selectAll()
+    QTest.keyClicks(width, "64")
+    QTest.mouseClick(bar.use_button, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    assert found[-1] == Box(10, 20, 64, 80)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from almrr_core.types import Limits, Verdict
 from app.compose import Program
 from app.views.log_model import LogModel
 from app.views.log_page import LogPage
 from app.views.log_table import ROW_HEIGHT, LogTable
+from app.views.log_trend import EDGE, TEXT, Trend
 from app.views.pages import Page
 from tests.app.conftest import PATIENCE, Start
 from tests.app.log_material import fill, later
@@ -46,6 +51,14 @@ class Line:
         self.store.record_all(later(self.number + one, self.recipe) for one in range(parts))
         self.number += parts
         self.station.status_changed.emit(replace(self.station.status, recorded=self.number))
+
+
+def red(trend: Trend) -> NDArray[np.bool_]:
+    """Return where the trend has dots or lines in the colour of FAIL, (height, width)."""
+    image = trend.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    colors = pixels[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
+    return colors[..., 0] - colors[..., 1] > 45  # a line between two pixels is half as strong
 
 
 def parts(program: Program) -> list[str]:
@@ -116,6 +129,26 @@ def test_a_page_left_open_stays_small(program: Program, qtbot: QtBot) -> None:
         line.record(150)
         qtbot.waitUntil(lambda last=newest: parts(program)[0] == f"P-{last:05}", timeout=PATIENCE)
     assert len(parts(program)) <= 1000
+
+
+def test_the_newest_part_is_right_in_the_trend_and_its_limits_are_drawn(
+    program: Program, qtbot: QtBot
+) -> None:
+    line, trend = Line(program), program.window.findChild(Trend)
+    older = replace(line.recipe, limits=Limits(4.0, 6.0, 6.0))
+    newest = replace(line.recipe, limits=Limits(0.0, 10.0, 10.0))
+    good = [
+        replace(later(COUNT + number, older), score=2.0, verdict=Verdict.PASS, reason="")
+        for number in range(220)
+    ]
+    bad = replace(later(COUNT + 220, newest), score=10.0, verdict=Verdict.FAIL, reason="")
+    line.store.record_all([*good, bad])
+    program.window.findChild(LogPage).reload()
+    qtbot.waitUntil(lambda: not program.tasks.pending, timeout=PATIENCE)
+    painted, right = red(trend), slice(trend.width() - TEXT - 3, trend.width() - TEXT - 1)
+    assert painted[EDGE - 1 : EDGE + 1, right].all()
+    assert painted[EDGE - 1 : EDGE + 2, : -2 * TEXT].any()  # its fail limit, at the height of its score
+    assert not painted[2 * EDGE :].any()  # no other red dot, no older fail limit
 
 
 def test_nobody_asks_while_the_page_is_hidden(program: Program, qtbot: QtBot) -> None:

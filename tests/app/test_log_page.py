@@ -213,7 +213,8 @@ def test_export_says_what_it_holds_and_holds_it(
     menu = page.findChild(ExportMenu)
     actions = [one for one in menu.menu().actions() if not one.isSeparator()]
     action = actions[0 if suffix == "csv" else 1]
-    qtbot.waitUntil(lambda: fail.text().split()[-1] in action.text(), timeout=PATIENCE)
+    qtbot.waitUntil(action.isEnabled, timeout=PATIENCE)
+    assert fail.text().split()[-1] in action.text()
     action.trigger()
     dialog = next(one for one in QApplication.topLevelWidgets() if isinstance(one, QFileDialog))
     target = tmp_path / f"out.{suffix}"
@@ -235,6 +236,7 @@ def test_an_export_can_be_stopped_and_a_failed_one_says_why(
     page: LogPage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     menu, begun = page.findChild(ExportMenu), threading.Event()
+    qtbot.waitUntil(lambda: all(one.isEnabled() for one in menu.menu().actions()), timeout=PATIENCE)
     write = Store.export_zip
 
     def slow(store: Store, wanted: LogFilter, target: Path, stop: Callable[[], bool]) -> int:

@@ -8,8 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from almrr_core.line.products import install_product
 from almrr_core.types import (
     Action,
+    Actor,
     Notice,
     Recipe,
     Record,
@@ -19,8 +21,10 @@ from app.compose import Program
 from app.services.training_values import ModelState
 from app.views.drift_chart import DriftCard
 from app.views.models_page import ModelsPage
+from app.views.pages import Page
 from app.views.promote_dialog import PromoteDialog, TypedDialog
-from tests.app.conftest import Start
+from app.views.training_progress import TrainingProgress
+from tests.app.conftest import PATIENCE, Start
 from tests.app.training_material import found, models_page, school_of, station_of, wait, wait_for_product
 from tests.core.parts import plain_record
 
@@ -104,6 +108,31 @@ def test_two_versions_are_compared_in_the_order_of_their_age(
     assert (report.candidate, report.active) == ("M-0002", "M-0001")
 
 
+def test_a_comparison_is_still_there_when_one_comes_back(start: Start, qtbot: QtBot, tmp_path: Path) -> None:
+    program = start(demo=True)
+    page, models = with_a_copy(program, qtbot, tmp_path), school_of(program).models
+
+    def go_and_come_back() -> None:
+        program.window.show_page(Page.LOG)
+        with qtbot.waitSignal(models.changed, timeout=PATIENCE):
+            program.window.show_page(Page.MODELS)
+
+    choose(page, qtbot, "M-0001", "M-0002")
+    qtbot.mouseClick(page.buttons.compare, LEFT)
+    go_and_come_back()
+    assert found(page, TrainingProgress).isVisible() or page.gate.isVisible()
+    wait(qtbot, page.gate.isVisible)
+    report = page.gate.report
+    go_and_come_back()
+    assert page.gate.isVisible() and page.gate.report is report
+    assert page.promote_button.isVisible()
+    samples = school_of(program).samples
+    samples.product_changed.emit(samples.product)
+    assert not page.gate.isVisible()
+    assert page.timeline.isVisible()
+    wait(qtbot, page.buttons.isVisible)
+
+
 def test_deleting_needs_the_name_and_spares_the_active_one(
     start: Start, qtbot: QtBot, tmp_path: Path, data_dir: Path
 ) -> None:
@@ -158,3 +187,25 @@ def test_a_drift_of_good_parts_is_a_notice_and_a_chart(start: Start, qtbot: QtBo
     school_of(program).drift.look()
     wait(qtbot, lambda: not program.tasks.pending)
     assert sum("retrain suggested" in one.sentence for one in notices) == 1
+
+
+def test_the_drift_shown_is_of_the_product_looked_at(start: Start, qtbot: QtBot, tiny_bundle: Path) -> None:
+    program = start(demo=True)
+    wait_for_product(program, qtbot)
+    store, samples, notices = program.store, school_of(program).samples, list[Notice]()
+    assert store is not None
+    recipe = install_product(store, "felt", tiny_bundle, Actor("tester"))
+    score = recipe.limits.review - 0.01
+    store.record_all(passed(recipe, number, score) for number in range(400))
+    program.faults.noticed.connect(notices.append)
+    page = models_page(program)
+    card, demo = found(page, DriftCard), samples.product
+    wait(qtbot, lambda: "Active since" in card.sentence and "retrain suggested" not in card.sentence)
+    samples.choose("felt")
+    assert "Active since" not in card.sentence
+    wait(qtbot, lambda: "retrain suggested" in card.sentence)
+    school_of(program).drift.look()
+    samples.choose(demo)
+    assert "retrain suggested" not in card.sentence
+    wait(qtbot, lambda: "Active since" in card.sentence and "retrain suggested" not in card.sentence)
+    assert not [one for one in notices if "retrain suggested" in one.sentence], "felt is not inspected"

@@ -94,7 +94,7 @@ def test_a_watched_folder(page: SettingsPage, program: Program, pictures: Path, 
     add(page, SourceKind.WATCH)
     assert complaints(page) == ["Choose a folder."]
     set_folder(page, "Folder", pictures / "nowhere", qtbot)
-    assert complaints(page) == ["This folder does not exist."]
+    qtbot.waitUntil(lambda: complaints(page) == ["This folder does not exist."], timeout=PATIENCE)
     set_folder(page, "Folder", pictures, qtbot)
     after = editor(page, "After inspection", QComboBox)
     after.setFocus()
@@ -189,8 +189,10 @@ def test_a_product_from_a_bundle(
     assert complaints(products) == ["Give the product a name.", "Choose a folder."]
     retype(editor(products, "Product"), "gasket", qtbot)
     set_folder(page, "Folder of the model", tiny_bundle.parent, qtbot)
+    bare = ["This folder holds no trained model: there is no card.json in it."]
+    qtbot.waitUntil(lambda: complaints(products)[-1:] == bare, timeout=PATIENCE)
     qtbot.mouseClick(button(products, "Add product"), Qt.MouseButton.LeftButton)
-    assert complaints(products) == ["This folder holds no trained model: there is no card.json in it."]
+    assert complaints(products) == bare
     set_folder(page, "Folder of the model", tiny_bundle, qtbot)
     qtbot.mouseClick(button(products, "Add product"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: station.recipe is not None, timeout=PATIENCE)

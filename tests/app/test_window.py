@@ -163,6 +163,24 @@ def test_the_operator_sees_nothing_else(start: Start, qtbot: QtBot) -> None:
     assert any(button.isVisible() for button in window.findChildren(QToolButton) if button.text() == "Log")
 
 
+def test_the_operators_view_is_not_what_the_next_start_begins_with(start: Start, qtbot: QtBot) -> None:
+    first = start()
+    first.window.resize(1100, 700)
+    qtbot.keyClick(first.window, Qt.Key.Key_F11)
+    qtbot.waitUntil(first.window.isFullScreen)
+    first.window.close()
+    qtbot.waitUntil(lambda: first.window.over, timeout=PATIENCE)
+    close(first, qtbot)
+    window = start().window
+    assert not window.isFullScreen()
+    assert window.height() == 700
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(window.isFullScreen)
+    assert not any(one.isVisible() for one in window.findChildren(QToolButton) if one.text() == "Log")
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not window.isFullScreen())
+
+
 def test_closing_asks_while_the_line_runs_and_remembers_the_page(
     start: Start, qtbot: QtBot, data_dir: Path
 ) -> None:
