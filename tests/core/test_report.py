@@ -30,7 +30,7 @@ def engine(geometry: Geometry, review: float = 0.5, fail: float = 0.8) -> Engine
         assert tiles.shape[1:] == (geometry.input_size, geometry.input_size, 3)
         return np.divide(tiles[..., 0], 255, dtype=np.float32)
 
-    card = SimpleNamespace(geometry=geometry)
+    card = SimpleNamespace(geometry=geometry, bit_depth=None)
     return cast(Engine, SimpleNamespace(card=card, limits=Limits(review, fail, fail), maps=maps))
 
 
