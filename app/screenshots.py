@@ -3,8 +3,8 @@
     python -m app --screenshots DIR [--bundle DIR]
 
 The demo line runs in a temporary folder, with more defects than usual. Works without a screen. Beside every
-picture of the larger size there is a sheet of them all. The README's (resources/images) are the pictures of the
-smaller size and the sheets.
+picture of the larger size there is a sheet of them all. The README's (resources/images) are pictures of the
+smaller size and the light sheet.
 """
 
 from __future__ import annotations
