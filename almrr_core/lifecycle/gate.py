@@ -192,8 +192,13 @@ class Gate:
             if detail.picture is None or detail.picture_path is None:
                 left_out.append(detail.picture_note)
                 continue
-            if content_hash(detail.picture) in pooled:
+            if (sha256 := content_hash(detail.picture)) in pooled:
                 continue  # the same pixels, logged another time
+            if sha256 in trained and detail.row.label is not Label.BAD:
+                left_out.append(
+                    f"{detail.picture_path.name} shows what one of the two models was trained on."
+                )
+                continue
             same = detail.model_hash == self._active.seal and detail.geometry == self._recipe.geometry
             score = detail.row.score if same and np.isfinite(detail.row.score) else None
             path, label = detail.picture_path, detail.row.label

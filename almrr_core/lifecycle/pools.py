@@ -173,12 +173,12 @@ def add_files(
 ) -> Added:
     """Add picture files; `list_files` gives those of a folder. An unreadable one is refused by name.
 
-    Files of more than 8 bits are read by the product's bit depth. Raises SAMPLE_REFUSED where there is none and
-    they would be read as nearly black.
+    Files of more than 8 bits are read by the product's bit depth. Raises SAMPLE_REFUSED where there is no
+    model yet and its first pictures would be read as nearly black.
     """
     recipe = store.active_recipe(product)
     depth = recipe.bit_depth if recipe else None
-    if depth is None and unused_bits(paths):
+    if recipe is None and unused_bits(paths):
         raise StationError(
             ErrorCode.SAMPLE_REFUSED,
             "The pictures have 16 bits and use 12 at most, so they would be taken as nearly black.",

@@ -57,9 +57,11 @@ def promote(
     reason = _reason(store, row, active, note, report, confirm_red)
     engine = engine or Engine.load(bundle_of(store.folder, row), device)
     engine = engine.fitted(active.geometry) if active else engine
-    if active is not None and engine.card.bit_depth != active.bit_depth:  # a line reads files in one way
-        depth, other = (bits or 16 for bits in (engine.card.bit_depth, active.bit_depth))
-        sentence = f"{model_id} takes 16-bit files as {depth}-bit pictures, {row.product} as {other}-bit ones."
+    depth, other = engine.card.bit_depth or 16, (active.bit_depth if active else None) or 16
+    if active is not None and depth != other:  # a line reads files in one way
+        sentence = (
+            f"{model_id} takes 16-bit files as {depth}-bit pictures, {row.product} as {other}-bit ones."
+        )
         raise _refused(sentence, "Add the model as a product of its own.")
     _warm_up(engine)
     wanted = _first_recipe(row, engine) if active is None else replace(active, model_id=model_id)

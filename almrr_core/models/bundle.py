@@ -29,7 +29,7 @@ from almrr_core.models.weights import (
     load_tensors,
     pack,
     read_weights,
-    shipped_weights,
+    user_weights,
     weights_hash,
 )
 
@@ -236,21 +236,19 @@ def _packed(stored: Stored) -> Backbone:
 
 
 def _found(card: Card, weights: Path | None) -> Backbone:
-    """Return the backbone from the shipped file, or else from where weights are looked for."""
-    shipped = shipped_weights(card.backbone) if weights is None else None
-    backbone = _named(card, read_weights(shipped), str(shipped)) if shipped is not None else None
-    if backbone is not None:
-        return backbone
-    path = find_weights(card.backbone, weights)
-    backbone = _named(card, read_weights(path), str(path))
-    if backbone is not None:
-        return backbone
+    """Return the backbone from where weights are looked for, in the end from the user's own file."""
+    found = find_weights(card.backbone, weights)
+    own = user_weights(card.backbone) if weights is None else None
+    for path in dict.fromkeys((found, own or found)):
+        backbone = _named(card, read_weights(path), str(path))
+        if backbone is not None:
+            return backbone
     raise StationError(
         ErrorCode.WEIGHTS_WRONG,
-        f"{path} holds other weights than the {card.backbone} this bundle was trained with "
+        f"{own or found} holds other weights than the {card.backbone} this bundle was trained with "
         f"(hash {card.backbone_hash[:12]}).",
         "Name the weight file used in training, or train the model anew with almrr train.",
-        path=str(path),
+        path=str(own or found),
     )
 
 

@@ -1,16 +1,12 @@
-"""Weight files: where they are looked for, what is shipped, how they are fetched, checked and loaded."""
+"""Weight files: where they are looked for, what is shipped, how they are checked and loaded."""
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import re
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -20,21 +16,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from almrr_core.errors import ErrorCode, StationError
-from almrr_core.files import resources, sha256_of, write_failed
+from almrr_core.files import resources
 from almrr_core.models.backbone import Backbone
-
-Progress = Callable[[int, int], None]  # (bytes done, bytes in all; 0 where the server does not say)
+from almrr_core.models.download import FOLDER_VARIABLE, Progress, download
 
 APP = "almrr-line-inspector"
-FOLDER_VARIABLE = "ALMRR_WEIGHTS"
 ADDRESS = "https://download.pytorch.org/models/"
 # the eight digits before the suffix are the start of the file's SHA-256
 OFFICIAL = {"resnet18": "resnet18-f37072fd.pth", "resnet50": "resnet50-0676ba61.pth"}
 SHIPPED = "texture18"  # our own, from generated textures alone: needs no download and no licence but ours
 SEES = "sees"  # in a .safetensors file's metadata: what its backbone is shown; without it the plain picture
 SUFFIXES = (".safetensors", ".pth", ".pt")  # in this order where a folder holds several
-TIMEOUT = 30.0  # seconds without a byte
-PIECE = 1 << 18  # bytes
 
 
 def user_weights_folder() -> Path:
@@ -50,8 +42,13 @@ def shipped_weights(name: str) -> Path | None:
 
 def weights_here(name: str) -> Path | None:
     """Return the weight file of backbone `name` on this machine, None where it would have to be fetched."""
+    return shipped_weights(name) or user_weights(name)
+
+
+def user_weights(name: str) -> Path | None:
+    """Return the file of backbone `name` in the folder of `ALMRR_WEIGHTS` or the user's data folder."""
     found = (_in_folder(name, folder) for folder in _usual_folders())
-    return next((path for path in found if path is not None), shipped_weights(name))
+    return next((path for path in found if path is not None), None)
 
 
 def default_backbone(where: Path | None = None) -> str:
@@ -83,20 +80,17 @@ def find_weights(name: str, where: Path | None = None, progress: Progress | None
     """Return the weight file of backbone `name`, fetching the official one at most once.
 
     With `where` (a file, or a folder that holds `<name>*.safetensors`, `.pth` or `.pt`) only that is looked
-    at. Else in turn: the folder in `ALMRR_WEIGHTS`, the user's data folder, the official address, from which
-    the file goes to the user's data folder. A shipped backbone is never missing: its own file comes last.
-    Raises WEIGHTS_MISSING, DOWNLOAD_FAILED or WRITE_FAILED.
+    at, or what is shipped where a folder has none. Else in turn: what is shipped, the folder in
+    `ALMRR_WEIGHTS`, the user's data folder, the official address, from which it goes there. Raises
+    WEIGHTS_MISSING, DOWNLOAD_FAILED or WRITE_FAILED.
     """
-    folders = [where] if where is not None else _usual_folders()
-    for folder in folders:
-        found = _in_folder(name, folder)
-        if found is not None:
-            return found
-    shipped = shipped_weights(name)
-    if shipped is not None and (where is None or where.is_dir()):
-        return shipped
+    found = _in_folder(name, where) if where is not None else weights_here(name)
+    if found is None and where is not None and where.is_dir():
+        found = shipped_weights(name)
+    if found is not None:
+        return found
     if where is not None or name not in OFFICIAL:
-        raise _missing(name, folders)
+        raise _missing(name, [where] if where is not None else _usual_folders())
     return download(ADDRESS + OFFICIAL[name], user_weights_folder(), progress)
 
 
@@ -133,67 +127,6 @@ def _missing(name: str, folders: list[Path]) -> StationError:
     )
 
 
-def download(url: str, folder: Path, progress: Progress | None = None, timeout: float = TIMEOUT) -> Path:
-    """Fetch `url`, whose file name ends in `-<start of its SHA-256>.<suffix>`; return its path in `folder`.
-
-    The file is whole and checked, or absent, also when `progress` raises (which cancels). `timeout` is in
-    seconds without a byte. Raises DOWNLOAD_FAILED (no connection, broken off, wrong checksum; it says where
-    to put which file by hand) and WRITE_FAILED.
-    """
-    target = folder / url.rsplit("/", 1)[-1]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _fetch(url, target, progress, timeout)
-    except OSError as error:
-        raise write_failed(target, error) from error
-    return target
-
-
-def _fetch(url: str, target: Path, progress: Progress | None, timeout: float) -> None:
-    partial = target.with_name(target.name + ".partial")
-    try:
-        with partial.open("wb") as stream, closing(_pieces(url, target, timeout)) as pieces:
-            for piece, total in pieces:
-                stream.write(piece)
-                if progress is not None:
-                    progress(stream.tell(), total)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # of the file, not of the stream: it also notices a second download into the same file
-        if not sha256_of(partial).startswith(target.stem.rsplit("-", 1)[-1]):
-            raise _download_failed(url, target, "the checksum of what came does not match")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _pieces(url: str, target: Path, timeout: float) -> Generator[tuple[bytes, int], None, None]:
-    done = total = 0
-    try:
-        with urllib.request.urlopen(url, timeout=timeout) as response:
-            total = int(response.headers.get("Content-Length") or 0)
-            while piece := response.read(PIECE):
-                done += len(piece)
-                yield piece, total
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise _download_failed(url, target, f"the server answers {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _download_failed(url, target, str(getattr(error, "reason", error))) from error
-    if done < total:  # read() in pieces does not complain by itself
-        raise _download_failed(url, target, f"the connection broke off after {done} of {total} bytes")
-
-
-def _download_failed(url: str, target: Path, reason: str) -> StationError:
-    return StationError(
-        ErrorCode.DOWNLOAD_FAILED,
-        f"{url} could not be fetched: {reason}.",
-        f"Try again, or fetch it on another computer and put it at {target}, "
-        f"or into the folder that the variable {FOLDER_VARIABLE} names.",
-        url=url,
-    )
-
-
 def load_weights(backbone: Backbone, path: Path) -> None:
     """Load a `.safetensors`, `.pth` or `.pt` file into `backbone`, whole or not at all; no code in it is run.
 
@@ -203,7 +136,9 @@ def load_weights(backbone: Backbone, path: Path) -> None:
         raise _missing(backbone.name, [path])
     tensors, shown = read_weights(path), _seen_by(path)
     if shown != backbone.sees:
-        problem = f"it was trained on {shown or 'plain pictures'}, not on {backbone.sees or 'plain pictures'}"
+        problem = f"it is for a network that is shown {shown}"
+        if not shown:
+            problem = f"it does not say that it is for a network that is shown {backbone.sees}"
         raise _wrong(str(path), problem, f"Choose a file made for {backbone.name}, or another backbone.")
     load_tensors(backbone, tensors, str(path))
 

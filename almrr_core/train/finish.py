@@ -51,7 +51,7 @@ def save_bundle(
         calibration=calibration,
         limits=default_limits(calibration),
         training_files=_seen(session),
-        bit_depth=session.parent.bit_depth if session.parent is not None else job.bit_depth,
+        bit_depth=job.bit_depth,
         held_out_files=tuple(sample.sha256 for sample in session.split.held_out),
         steps=steps,
         seconds=round(session.elapsed, 1),

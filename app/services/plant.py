@@ -120,7 +120,7 @@ class Plant:
 
         active_source(settings)
         loaded = self.load(settings, loaded)
-        if old is not None and built_of(old.settings) == built_of(settings):
+        if old is not None and fits(old, settings, loaded):
             old.line.swap(loaded.recipe, loaded.engine)
             old.line.start()
             return dataclasses.replace(old, loaded=loaded)
@@ -213,6 +213,13 @@ class Plant:
 def built_of(settings: Settings) -> tuple[object, ...]:
     """Return what a line is built of and cannot change while it runs."""
     return settings.source, settings.network, settings.station_id, settings.line_id, settings.retention
+
+
+def fits(running: Running, settings: Settings, loaded: Loaded | None) -> bool:
+    """Return whether a line can go on with these; a camera keeps the bit depth it was opened with."""
+    depth = running.loaded.recipe.bit_depth
+    same = loaded is None or loaded.recipe.bit_depth == depth
+    return same and built_of(running.settings) == built_of(settings)
 
 
 def tally_of(store: Store) -> Tally:

@@ -1,6 +1,6 @@
 """The station as the window sees it: one line at a time, its recipe, its pictures and its counters.
 
-Everything that could take longer than a frame runs through `Tasks`. The screen polls; the line never waits.
+What could take longer than a frame runs through `Tasks`. The screen polls; the line never waits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from almrr_core.types import LineState, LineStatus, Recipe
 from app.services.counts import StationCounts
 from app.services.faults import Faults
 from app.services.jobs import Jobs, Work
-from app.services.plant import Loaded, Made, Plant, Running, built_of
+from app.services.plant import Loaded, Made, Plant, Running, built_of, fits
 from app.services.saver import Saver
 from app.services.screen import Screen
 from app.services.tasks import Tasks
@@ -56,8 +56,6 @@ class Station(StationCounts):
         self._screen.showed.connect(self.showed)
         self._screen.live_changed.connect(self.live_changed)
         self._screen.status_changed.connect(self.status_changed)
-
-    # What is asked for
 
     @property
     def settings(self) -> Settings:
@@ -198,20 +196,20 @@ class Station(StationCounts):
         self._running = running
         self._adopt(running.loaded)
         self._screen.watch(running)
-        if self._wanted and built_of(running.settings) != built_of(self._settings):
+        if not fits(running, self._settings, self._loaded):
             self._restart()  # they were changed while it started
 
     def _restart(self) -> None:
-        self.stop()
-        self.start()
+        if self._wanted:  # else it is to stop anyway
+            self.stop()
+            self.start()
 
     def _stop(self) -> Work | None:
         return self._stop_work() if self._running is not None else None
 
     def _stop_other(self) -> Work | None:
-        """End a line in FAULT that was built of other settings: it cannot go on with these."""
-        now = self._running
-        other = now is not None and built_of(now.settings) != built_of(self._settings)
+        """End a line in FAULT that was built of something else: it cannot go on with this."""
+        other = self._running is not None and not fits(self._running, self._settings, self._loaded)
         return self._stop() if other and not self.running else None
 
     def _stop_work(self) -> Work:
@@ -261,22 +259,24 @@ class Station(StationCounts):
 
     def _adopt(self, loaded: Loaded) -> None:
         """Use this product from now on; a line that runs changes to it between two parts."""
-        if self._running is not None and self._running.loaded is not loaded:
-            self._running.line.swap(loaded.recipe, loaded.engine)
-            self._running = dataclasses.replace(self._running, loaded=loaded)
+        now, product = self._running, loaded.recipe.product
+        other = now is not None and now.loaded.recipe.bit_depth != loaded.recipe.bit_depth
+        if now is not None and now.loaded is not loaded and not other:
+            now.line.swap(loaded.recipe, loaded.engine)
+            self._running = dataclasses.replace(now, loaded=loaded)
             self._screen.watch(self._running)
         before, self._loaded = self.recipe, loaded
-        product = loaded.recipe.product
         self._put(dataclasses.replace(self._settings, product=product))
         if before is None or before.product != product:
             self.product_changed.emit(product)
         if loaded.recipe != before:
             self.recipe_changed.emit(loaded.recipe)
+        if other:  # its camera must be opened anew
+            self._restart()
 
     def _promoted(self, done: Callable[[Recipe], None], loaded: Loaded) -> None:
-        product = loaded.recipe.product
-        self._offer(tuple(sorted({*self._products, product})))
-        if self._settings.product in ("", product):
+        self._offer(tuple(sorted({*self._products, loaded.recipe.product})))
+        if self._settings.product in ("", loaded.recipe.product):
             self._adopt(loaded)
         done(loaded.recipe)
 
@@ -292,8 +292,8 @@ class Station(StationCounts):
 
     def _made(self, made: Made) -> None:
         self._offer(made.products)
-        then = functools.partial(self._start_on, made.source) if made.source else None
-        self.choose_product(made.product, then)
+        source = made.source
+        self.choose_product(made.product, functools.partial(self._start_on, source) if source else None)
 
     def _start_on(self, source: SourceSettings) -> None:
         self.change_settings(dataclasses.replace(self._settings.with_source(source), first_start_done=True))

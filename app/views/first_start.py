@@ -53,10 +53,11 @@ class FirstStart(QWidget):
         self._going = self._product.name
         self._said.setText("")
         self._station.use_source(self._source.source)
-        if self._product.is_new:
-            self._station.make_product(self._product.name, Path(self._product.folder))
+        new = self._product.is_new
+        if new and self._going not in self._station.products:  # else it was made before, but did not load
+            self._station.make_product(self._going, Path(self._product.folder))
         else:
-            self._station.choose_product(self._product.name, self._finish)
+            self._station.choose_product(self._going, None if new else self._finish)
         self._enable()
 
     def _demo_button(self) -> QPushButton:

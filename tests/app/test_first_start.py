@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -145,6 +147,28 @@ def test_a_damaged_model_says_so_and_one_can_go_on(
     assert not station_of(fresh).settings.first_start_done
     assert enabled(first, "Back")
     assert enabled(first, "Start line")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_product_that_did_not_load_is_not_made_twice(
+    first: FirstStart, fresh: Program, tiny_bundle: Path, qtbot: QtBot
+) -> None:
+    station = station_of(fresh)
+    station.change_settings(replace(station.settings, device="cuda"))
+    press(first, "Set up my line", qtbot)
+    press(first, "Simulated line", qtbot)
+    press(first, "Next", qtbot)
+    write(first, "Product", "gasket", qtbot)
+    write(first, "Folder of the model", str(tiny_bundle), qtbot)
+    press(first, "Next", qtbot)
+    press(first, "Start line", qtbot)
+    qtbot.waitUntil(lambda: "It did not work" in said(first), timeout=PATIENCE)
+    station.change_settings(replace(station.settings, device="cpu"))
+    qtbot.waitUntil(lambda: enabled(first, "Start line"), timeout=PATIENCE)
+    press(first, "Start line", qtbot)
+    qtbot.waitUntil(lambda: station.running, timeout=PATIENCE)
+    assert [row.model_id for row in fresh.store.models("gasket")] == ["M-0001"]
+    assert station.recipe is not None and station.recipe.version == 1
 
 
 def test_later_goes_to_the_pages(first: FirstStart, fresh: Program, qtbot: QtBot) -> None:

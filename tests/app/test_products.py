@@ -7,12 +7,14 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 
+from almrr_core.imaging import write_png
 from almrr_core.line.products import install_product
-from almrr_core.settings import Network, load_settings, save_settings
+from almrr_core.settings import Network, SourceKind, SourceSettings, load_settings, save_settings
 from almrr_core.store.store import Store
 from almrr_core.types import Actor, LineState, Notice, OnLateOutput, Shown, TriggerKind, TriggerSettings
 from app.compose import Program
@@ -209,3 +211,33 @@ def test_a_line_in_fault_has_its_ports_again_after_a_start_that_failed(
         with socket.create_connection(("127.0.0.1", right.output_port), timeout=10) as client:
             station.trigger()
             assert b'"product"' in client.makefile("rb").readline()
+
+
+def level_of(one: Shown) -> int:
+    assert one.record.frame.picture is not None
+    return int(one.record.frame.picture.max())
+
+
+def test_a_product_of_another_bit_depth_has_the_camera_opened_anew(
+    start: Start, data_dir: Path, tiny_bundle: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    install(data_dir, tiny_bundle, TriggerSettings(TriggerKind.INTERVAL, 0.1))
+    for number in range(3):
+        write_png(tmp_path / f"pictures/{number}.png", np.full((128, 128), 1600, np.uint16))
+    with closing(Store.open(data_dir)) as store:
+        felt = store.active_recipe("felt")
+        assert felt is not None
+        store.add_recipe(replace(felt, bit_depth=12), ACTOR)
+    pictures = SourceSettings("pictures", SourceKind.REPLAY, str(tmp_path / "pictures"), loop=True)
+    save_settings(data_dir, load_settings(data_dir)[0].with_source(pictures))
+    program, shown = start(), list[Shown]()
+    station = station_of(program)
+    wait(qtbot, lambda: station.recipe is not None and not station.busy)
+    station.showed.connect(shown.append)
+    station.start()
+    for product, level in (("cloth", 1600 >> 8), ("felt", 1600 >> 4), ("cloth", 1600 >> 8)):
+        station.choose_product(product)
+        shown.clear()
+        wait(qtbot, lambda of=product: any(one.record.recipe.product == of for one in shown))
+        levels = {(one.record.recipe.product, level_of(one)) for one in shown}
+        assert (product, level) in levels and len({of for of, _ in levels}) == len(levels), levels

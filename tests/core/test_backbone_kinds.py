@@ -12,9 +12,9 @@ from almrr_core.errors import ErrorCode
 from almrr_core.files import resources
 from almrr_core.models import weights
 from almrr_core.models.almrr import Almrr, Form
-from almrr_core.models.backbone import build_backbone, restaged
+from almrr_core.models.backbone import Backbone, build_backbone, restaged
 from almrr_core.models.bundle import build_model, read_bundle
-from almrr_core.models.weights import SEES, default_backbone, load_weights, pack, weights_hash
+from almrr_core.models.weights import SEES, default_backbone, find_weights, load_weights, pack, weights_hash
 from almrr_core.train.job import TrainJob
 from tests.core.bundles import (
     SIDE,
@@ -37,6 +37,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ALMRR_WEIGHTS", str(tmp_path / "weights"))
     (tmp_path / "weights").mkdir()
     return tmp_path / "weights"
+
+
+def build_shipped() -> Backbone:
+    backbone = build_backbone("texture18")
+    load_weights(backbone, SHIPPED)
+    return backbone
 
 
 def former_model() -> Almrr:
@@ -78,6 +84,9 @@ def test_the_shipped_weights_serve_although_others_of_that_name_lie_in_the_folde
     make_bundle(tmp_path / "new", model, packed=False)
     save_file(pack(former_model().backbone), folder / "texture18.safetensors")
     assert weights_hash(build_model(read_bundle(tmp_path / "new")).backbone) == weights_hash(model.backbone)
+    backbone = build_backbone("texture18")
+    load_weights(backbone, find_weights("texture18"))  # as a new training does
+    assert weights_hash(backbone) == weights_hash(build_shipped())
 
 
 def test_weights_of_one_network_are_refused_by_the_other(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_a_model_remembers_the_depth_and_the_line_uses_it(
         row = import_model(store, export_model(store, other, tmp_path / "plain.almrr", ME), "tiles", ME)
         fault = fault_of(lambda: promote(store, row.model_id, ME, "try it", confirm_red=True))
         assert fault.code is ErrorCode.PROMOTION_REFUSED and "12-bit" in fault.sentence
+        sixteen = tmp_path / "sixteen"
+        assert (
+            main(["train", str(tmp_path / "eight"), "--out", str(sixteen), "--bit-depth", "16", *SMALL]) == 0
+        )
+        sixteens = install_product(store, "sixteens", sixteen, ME).model_id
+        row = import_model(store, export_model(store, sixteens, tmp_path / "16.almrr", ME), "others", ME)
+        promote(store, row.model_id, ME, "the same depth", confirm_red=True)
 
 
 def test_without_the_depth_it_is_said(

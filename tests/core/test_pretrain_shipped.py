@@ -67,7 +67,8 @@ def test_it_stands_in_where_no_other_is_here(home: Path, tmp_path: Path) -> None
     (home / "resnet18.pth").touch()
     assert default_backbone() == "resnet18"
     (home / WEIGHTS).touch()
-    assert find_weights("texture18") == home / WEIGHTS
+    assert find_weights("texture18") == SHIPPED / WEIGHTS, "another one must be named"
+    assert find_weights("texture18", home) == home / WEIGHTS
 
 
 def test_without_a_shipped_file_the_default_is_fetched(
