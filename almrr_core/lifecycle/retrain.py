@@ -106,16 +106,13 @@ def plan(store: Store, wish: Wish) -> Plan:
         held_out=_samples(store, held_out),
         weights=wish.weights,
         textures=wish.textures,
+        bit_depth=recipe.bit_depth if recipe else None,  # by which the pools' pictures were read
     )
     if card is None:
         job = replace(job, backbone_seed=wish.backbone_seed, shade=wish.shade)
     else:
         job = replace(job, profile=card.profile, form=card.form, backbone=card.backbone)
         job = replace(job, parent=bundle, warm=warm, shade=_shade(wish, card))
-    recipe = store.active_recipe(wish.product)
-    job = replace(
-        job, bit_depth=recipe.bit_depth if recipe else None
-    )  # by which the pools' pictures were read
     seconds = _estimate(job, card)
     parent = active.model_id if active and wish.parent is None else None
     return Plan(wish, ModelId(target.name), parent, job, target, seconds, warnings)
