@@ -54,6 +54,7 @@ class LiveCamera:
     """
 
     can_wait = False
+    arrives = False
 
     def __init__(self, source_id: str, connect: Connect, period: float = 0.0, preparing: float = 0.0) -> None:
         self._source_id, self._connect, self._period = source_id, connect, period

@@ -38,6 +38,10 @@ class Camera(Protocol):
     def can_wait(self) -> bool:
         """Whether frames wait for us, as files do; a live camera's are lost."""
 
+    @property
+    def arrives(self) -> bool:
+        """Whether they also come by themselves, as files of a watched folder: then one may come late."""
+
     def open(self) -> None:
         """Start and return at once; raises SOURCE_UNUSABLE for what can never work.
 
@@ -49,7 +53,7 @@ class Camera(Protocol):
 
         None where there was none within `timeout` seconds, and at once when closed. Files of a watched folder
         that came before `after_ns` of `time.monotonic_ns()` are passed over; those that lay there when it was
-        opened came at 0.
+        opened, or when its share came back, came at 0.
         """
 
     def look(self) -> None:

@@ -15,6 +15,7 @@ class WaitingSource:
     """Files and videos: taken by one thread, asked by any."""
 
     can_wait = True
+    arrives = False
 
     def __init__(self, source_id: str) -> None:
         self._source_id = source_id

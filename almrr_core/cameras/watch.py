@@ -39,7 +39,8 @@ _SAFETY = 20.0  # seconds between two looks at all of it else: the system may fo
 class _Waiting:
     """A file that is not taken yet: unchanged since `since`, tried at `due` and then `delay` s later.
 
-    `came_ns`: when it was found, 0 at the opening; a version that comes after one that `stood` comes anew.
+    `came_ns`: when it was found, 0 at the first look at a folder, or at a share that came back; a version that
+    comes after one that `stood` comes anew.
     """
 
     version: Version
@@ -57,6 +58,8 @@ class WatchFolder(WaitingSource):
     picture, and never deleted. A file that is written anew is a new one. With `store` (a file's path) files
     that were left are remembered across restarts, without it only until the camera is built anew.
     """
+
+    arrives = True
 
     def __init__(
         self,
@@ -78,9 +81,11 @@ class WatchFolder(WaitingSource):
 
     def _start_anew(self) -> None:
         self._waiting: dict[Path, _Waiting] = {}
+        self._passed: dict[Path, _Waiting] = {}  # whole, came before `_asked_ns`: no frame is looked for here
+        self._asked_ns = 1
         self._place: Place = (0, 0)  # of the folder
+        self._is_known = False  # whether all of the folder at `_place` was looked at
         self._check_at = self._look_at = 0.0
-        self._passed_over = 0  # by the last look for a frame
 
     def open(self) -> None:
         """Begin to watch; raises SOURCE_UNUSABLE unless the folder is there.
@@ -99,8 +104,6 @@ class WatchFolder(WaitingSource):
         self._begin()
         self.look()
         self._waiting = dict(sorted(self._waiting.items()))
-        for waiting in self._waiting.values():
-            waiting.came_ns = 0
 
     def look(self) -> None:
         """Note what arrived, and when, without taking it."""
@@ -124,9 +127,10 @@ class WatchFolder(WaitingSource):
 
     def _next(self, after_ns: int) -> Frame | None:
         self._find()
-        frame = self._next_ready(after_ns)
-        self._passed_over = sum(one.came_ns < after_ns for one in self._waiting.values())
-        return frame
+        if after_ns < self._asked_ns:  # older ones count again
+            self._waiting, self._passed = self._passed | self._waiting, {}
+        self._asked_ns = after_ns
+        return self._next_ready(after_ns)
 
     def _find(self) -> None:
         """Find new files: by the system's word, and now and then by looking at all of them."""
@@ -156,20 +160,24 @@ class WatchFolder(WaitingSource):
         if not (is_on_network(self._folder) if polling is None else polling):
             notifier = Notifier(self._folder, self._settings.subfolders)
             self._notifier = notifier if notifier.works else None
+        self._is_known = self._is_known and place == self._place
         self._place, self._look_at = place, 0.0
         with self._lock:
             self._seen.place = place
 
     def _look_at_all(self) -> None:
         found = list(files_in(self._folder, self._settings.subfolders, self._archive))
+        is_whole = place_of(self._folder) == self._place  # else another one may have been listed: soon again
         for path, version in sorted(found, key=_changed):
-            self._note(path, version)
-        present = {str(path) for path, _ in found}
-        if place_of(self._folder) == self._place:  # else another one may have been listed: soon again
+            self._note(path, version, lay_there=not (is_whole and self._is_known))
+        if is_whole:
+            self._is_known = True
+            present = {str(path) for path, _ in found}
             with self._lock:
                 self._seen.prune(present)
-            for path in [path for path in self._waiting if str(path) not in present]:
-                del self._waiting[path]
+            for files in (self._waiting, self._passed):
+                for path in [path for path in files if str(path) not in present]:
+                    del files[path]
         self._found()
 
     def _is_ours(self, path: Path) -> bool:
@@ -182,15 +190,21 @@ class WatchFolder(WaitingSource):
             self._notifier.stop()
             self._notifier = None
 
-    def _note(self, path: Path, version: Version) -> None:
+    def _note(self, path: Path, version: Version, lay_there: bool = False) -> None:
         with self._lock:
             if (path, version) in self._seen:
                 return
-        waiting = self._waiting.get(path)
-        if waiting is None or waiting.version != version:
-            now = time.monotonic()
-            came_ns = waiting.came_ns if waiting and not waiting.stood else time.monotonic_ns()
-            self._waiting[path] = _Waiting(version, came_ns, now, now + self._stable)
+        known = self._waiting.get(path) or self._passed.get(path)
+        if known is not None and known.version == version:
+            return
+        if known is None or known.stood:
+            came_ns = 0 if lay_there else time.monotonic_ns()
+            self._waiting.pop(path, None)  # it comes anew, after all that wait
+            self._passed.pop(path, None)
+        else:
+            came_ns = known.came_ns
+        now = time.monotonic()
+        self._waiting[path] = _Waiting(version, came_ns, now, now + self._stable)
 
     def _next_ready(self, after_ns: int) -> Frame | None:
         """Return the next frame; with `after_ns` no file overtakes another, for then their order counts."""
@@ -199,6 +213,8 @@ class WatchFolder(WaitingSource):
             if waiting.came_ns < after_ns:
                 if now >= waiting.due and not waiting.stood:
                     waiting.stood = self._is_unchanged(path, waiting)
+                if waiting.stood and waiting.came_ns < self._asked_ns:
+                    self._passed[path] = self._waiting.pop(path)
                 continue
             if now >= waiting.due and (frame := self._try(path, waiting)) is not None:
                 return frame
@@ -235,7 +251,7 @@ class WatchFolder(WaitingSource):
 
     def status(self) -> SourceStatus:
         """Return the state; while files are passed over it says how many."""
-        status, count = super().status(), self._passed_over
+        status, count = super().status(), len(self._passed)
         if not count or status.state is not SourceState.LIVE:
             return status
         said = f"Files that lay in the folder before are left there ({count}): no trigger asked for them."

@@ -12,7 +12,7 @@ from almrr_core.line.flight import InFlight
 from almrr_core.line.judging import Judge
 from almrr_core.line.ledger import Ledger
 from almrr_core.line.outputs import VerdictOutput
-from almrr_core.line.pairing import Owed
+from almrr_core.line.pairing import MOST_GIVEN_UP, Owed
 from almrr_core.line.recorder import Recorder
 from almrr_core.line.setup import Active, Clock, LineSetup, broken
 from almrr_core.line.trigger import PartIds, Requests, Trigger, build_trigger, nameless
@@ -157,10 +157,24 @@ class Inspector:
         else:
             reason = STOPPED if self._stop.is_set() else self._nothing_came()
         if frame is None and request.part_id:
-            if self._parts.camera.can_wait:
-                self._owed.add(self._earliest(request))
+            if self._parts.camera.arrives:
+                self._owe(request)
             return self._judge.missing(self._source_id, reason)
         return frame
+
+    def _owe(self, request: PartRequest) -> None:
+        """Expect the picture of a part that was given up; stop where pictures and parts are out of step."""
+        self._owed.add(self._earliest(request))
+        if self._owed.out_of_step and not self._stop.is_set():
+            sentence = (
+                f"{MOST_GIVEN_UP} parts in a row got no picture although pictures came: one is missing or they"
+                " are late, so nobody can tell whose they are."
+            )
+            remedy = (
+                "Start the line again; if it comes back, check that every trigger gets one picture within"
+                f" {self._parts.setup.patience:g} s."
+            )
+            self._fail(StationError(ErrorCode.SOURCE_UNUSABLE, sentence, remedy))
 
     def _nothing_came(self) -> str:
         said = self._parts.camera.status().sentence if self._parts.camera.can_wait else ""
@@ -195,9 +209,9 @@ class Inspector:
 
     def _look_for_late_pictures(self) -> None:
         camera, since = self._parts.camera, self._owed.since
-        if since is None and camera.can_wait:
+        if since is None:
             camera.look()
-        elif since is not None and (frame := camera.take(0, since)) is not None:
+        elif (frame := camera.take(0, since)) is not None:
             self._owed.pay()
             self._inspect_late(frame)
 

@@ -71,6 +71,8 @@ def frame_of(number: int, level: int = 0, fault: str = "") -> Frame:
 class FakeSource:
     """Gives scripted frames; `can_wait` False: it makes a new one whenever it is asked, as a live camera."""
 
+    arrives = False
+
     def __init__(self, frames: int = 0, can_wait: bool = True) -> None:
         self.can_wait = can_wait
         self.state, self.fault = SourceState.CLOSED, None

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from almrr_core.cameras import build_camera
 from almrr_core.cameras.watch import WatchFolder
 from almrr_core.line.line import Line
 from almrr_core.line.pairing import Owed
 from almrr_core.settings import SourceKind
-from almrr_core.types import TriggerKind, Verdict
+from almrr_core.types import LineState, TriggerKind, Verdict
 from tests.core.cameras.helpers import put, settings
-from tests.core.line.fakes import SETUP, FakeLog, recipe_of, wait_until
+from tests.core.line.fakes import SETUP, FakeLog, is_idle, recipe_of, wait_until
 from tests.core.line.test_line import running
 from tests.core.line.test_parts import SetClock
 
@@ -34,10 +35,12 @@ class Folder(WatchFolder):
 
 
 @contextmanager
-def triggered(folder: Path, log: FakeLog, quiet: float = 60.0) -> Iterator[tuple[Line, Folder]]:
+def triggered(
+    folder: Path, log: FakeLog, quiet: float = 60.0, patience: float = PATIENCE
+) -> Iterator[tuple[Line, Folder]]:
     """A line that is triggered and takes its pictures from the folder."""
     source = Folder(folder)
-    setup = replace(SETUP, patience=PATIENCE, quiet=quiet)
+    setup = replace(SETUP, patience=patience, quiet=quiet)
     with running(source, log, setup=setup, recipe=recipe_of(TriggerKind.NETWORK, fail=200)) as line:
         wait_until(source.is_open.is_set)
         yield line, source
@@ -104,6 +107,63 @@ def test_after_a_picture_that_never_comes_no_part_is_named_until_a_pause(tmp_pat
     assert nameless(log) == ["2.png"]
 
 
+def test_where_pictures_come_and_no_part_gets_one_the_line_stops_and_a_start_mends_it(tmp_path: Path) -> None:
+    log = FakeLog()
+    with triggered(tmp_path, log, patience=0.5) as (line, source):
+        line.trigger(part_id="P-1")  # its picture never comes
+        wait_until(lambda: "P-1" in log.parts)
+        for number in range(2, 7):
+            assert line.status().state is LineState.RUNNING
+            line.trigger(part_id=f"P-{number}")
+            put(tmp_path / f"{number}.png", number)
+            wait_until(lambda number=number: f"P-{number}" in log.parts)
+        wait_until(lambda: is_idle(line))
+        status = line.status()
+        source.is_open.clear()
+        line.start()
+        wait_until(source.is_open.is_set)
+        line.trigger(part_id="P-7")
+        put(tmp_path / "7.png", 7)
+        wait_until(lambda: "P-7" in log.parts)
+        assert line.status().state is LineState.RUNNING
+    assert status.state is LineState.FAULT
+    assert "5 parts in a row got no picture although pictures came" in status.fault
+    assert status.remedy.startswith("Start the line again")
+    assert pictures_of(log) == {**{f"P-{number}": None for number in range(1, 7)}, "P-7": 7}
+    assert nameless(log) == [f"{number}.png" for number in range(2, 7)]
+
+
+def test_a_camera_that_is_off_for_many_parts_is_no_fault_if_their_pictures_come_at_last(
+    tmp_path: Path,
+) -> None:
+    log = FakeLog()
+    with triggered(tmp_path, log, patience=0.5) as (line, _):
+        for number in range(1, 7):
+            line.trigger(part_id=f"P-{number}")
+            wait_until(lambda number=number: f"P-{number}" in log.parts)
+        for number in range(1, 7):
+            put(tmp_path / f"{number}.png", number)
+        wait_until(lambda: len(nameless(log)) == 6)
+        line.trigger(part_id="P-7")
+        put(tmp_path / "7.png", 7)
+        wait_until(lambda: "P-7" in log.parts)
+        assert line.status().state is LineState.RUNNING
+    assert pictures_of(log)["P-7"] == 7
+
+
+def test_a_slow_replay_owes_nothing(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        put(tmp_path / f"{number}.png", number)
+    log, source = FakeLog(), build_camera(settings(SourceKind.REPLAY, tmp_path, rate=1.0))
+    setup = replace(SETUP, patience=0.6)
+    with running(source, log, setup=setup, recipe=recipe_of(TriggerKind.NETWORK, fail=200)) as line:
+        for number in range(1, 5):
+            line.trigger(part_id=f"P-{number}")
+            wait_until(lambda number=number: f"P-{number}" in log.parts)
+    assert pictures_of(log) == {"P-1": 1, "P-2": None, "P-3": 2, "P-4": None}
+    assert nameless(log) == []
+
+
 def test_what_lay_there_before_the_start_is_no_picture_of_a_part_that_is_asked_for(tmp_path: Path) -> None:
     log = FakeLog()
     for number in (8, 9):
@@ -167,3 +227,20 @@ def test_what_is_owed_is_paid_once_each_and_forgotten_after_a_pause() -> None:
     assert owed.since is None
     assert not owed.pay()
     assert owed.first_time()
+
+
+def test_out_of_step_is_many_parts_and_as_many_pictures_in_a_row() -> None:
+    clock = SetClock()
+    owed = Owed(clock, quiet=10.0)
+    for after in ("a pause", "a part with its picture"):
+        for _ in range(6):
+            owed.add(1)
+        paid = [owed.pay() and owed.out_of_step for _ in range(5)]
+        assert paid == [False] * 4 + [True]
+        if after == "a pause":
+            clock.at += 11_000_000_000
+            assert owed.since is None
+        else:
+            assert owed.pay()
+            assert not owed.pay()
+        assert not owed.out_of_step
