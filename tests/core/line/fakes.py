@@ -165,12 +165,13 @@ class FakeLog:
         self.records: list[Record] = []
         self.events: list[tuple[Action, str, str]] = []
         self.error: Exception | None = None
+        self.takes = 0  # so many records before `error`
         self.open = threading.Event()
         self.open.set()
 
     def record(self, record: Record) -> int:
         self.open.wait(DEADLINE)
-        if self.error is not None:
+        if self.error is not None and len(self.records) >= self.takes:
             raise self.error
         self.records.append(record)
         return len(self.records)

@@ -34,10 +34,9 @@ from tests.core.line.test_line import running
 
 def test_a_full_disk_stops_the_line_and_every_part_is_accounted_for(tmp_path: Path) -> None:
     source, log = FakeSource(40), FakeLog()
+    log.takes, log.error = 5, DISK_FULL
     setup = replace(SETUP, flight_file=tmp_path / "flight")
     with running(source, log, setup=setup) as line:
-        wait_until(lambda: len(log.records) >= 5)
-        log.error = DISK_FULL
         wait_until(lambda: fault_shows(line))
         wait_until(lambda: source.closed)
         status = line.status()
