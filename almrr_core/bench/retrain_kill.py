@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from almrr_core.data.samples import content_hash
 from almrr_core.errors import StationError
 from almrr_core.imaging import write_png
 from almrr_core.lifecycle import pools
@@ -253,7 +254,7 @@ def _check_models(store: Store) -> None:
     active = store.active_recipe(PRODUCT)
     assert active is not None and active.model_id in rows, "the active model is gone"
     for sample in store.samples(PRODUCT):
-        assert pools.content_hash(pools.sample_picture(store, sample)) == sample.sha256, "a sample is damaged"
+        assert content_hash(pools.sample_picture(store, sample)) == sample.sha256, "a sample is damaged"
 
 
 if __name__ == "__main__":

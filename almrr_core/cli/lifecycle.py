@@ -35,6 +35,7 @@ def retrain(options: Options) -> Outcome:
         made = plan(store, _wish(product, options))
         for warning in made.warnings:
             say(f"Warning: {warning.sentence}")
+        say(f"Backbone: {made.job.chosen_backbone}.")
         say(f"Training {made.model_id} takes about {duration(made.seconds)}. The active model goes on.")
         row = _train(store, made, actor, options.note)
         say(f"{row.model_id} is a candidate now; it is not in use before it is promoted.")

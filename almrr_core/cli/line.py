@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from almrr_core.cli.console import GOOD, REFUSED, Outcome, OutputClosed, put, say
+from almrr_core.cli.info import model_line
 from almrr_core.cli.parser import Options
 from almrr_core.cli.results import to_line
 from almrr_core.errors import StationError
@@ -54,6 +55,7 @@ def _run(store: Store, settings: Settings, actor: Actor, options: Options) -> Ou
     renew_demo(store, settings.product, actor)
     recipe = active_recipe(store, settings)
     engine = load_engine(store, recipe, settings.device)
+    say(model_line(engine.card))
     printer = _Printer()
     assembled = assemble(store, settings, recipe, engine, actor, printer.record, options.parts)
     with closing(assembled):

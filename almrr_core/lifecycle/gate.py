@@ -14,13 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from almrr_core.data.samples import content_hash
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.evaluate.metrics import image_ap, image_auroc, pixel_ap
 from almrr_core.imaging import crop, read_picture
 from almrr_core.judge import verdict_of
 from almrr_core.lifecycle.figures import Compared, Figures, GateReport, Source, count
 from almrr_core.lifecycle.places import bundle_of
-from almrr_core.lifecycle.pools import content_hash, mask_of
+from almrr_core.lifecycle.pools import mask_of
 from almrr_core.lifecycle.rules import judge
 from almrr_core.runtime.engine import Engine
 from almrr_core.store.store import Store

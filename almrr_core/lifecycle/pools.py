@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from almrr_core.data.depth import unused_bits
-from almrr_core.data.samples import content_hash as content_hash  # noqa: PLC0414 - part of what pools offer
+from almrr_core.data.samples import content_hash
 from almrr_core.errors import ErrorCode, StationError
 from almrr_core.files import sha256_of
 from almrr_core.imaging import read_picture, write_png

@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from almrr_core.data.samples import content_hash
 from almrr_core.imaging import crop, resize_map
 from almrr_core.lifecycle import pools
 from almrr_core.store.opinions import standing
@@ -50,7 +51,7 @@ def _copy_mask(store: Store, inspection_id: int) -> None:
     detail = store.detail(inspection_id)
     if detail.row.label is not Label.BAD or detail.picture is None:
         return
-    sample = store.find_sample(detail.row.product, pools.content_hash(detail.picture))
+    sample = store.find_sample(detail.row.product, content_hash(detail.picture))
     if sample is not None and sample.label is Label.BAD:
         pools.set_mask(store, sample, mask)
 

@@ -22,9 +22,7 @@ from almrr_core.runtime.engine import CHUNK, images_of
 from almrr_core.types import Geometry
 
 CELLS = 8  # along each side, in which features are pooled: a small defect fills one of them
-MOST = (
-    1000  # model inputs compared, of all pictures together: a quarter of a gigabyte, about a minute on a CPU
-)
+MOST = 1000  # model inputs compared, of all pictures together: 0.25 GB, about a minute on a CPU
 STEP, LEAST_SCALE = 0.9, 0.01  # by which the scale is lowered until a picture's tiles fit, and its end
 
 Floats = NDArray[np.float32]

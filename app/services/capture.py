@@ -146,7 +146,7 @@ class Capture(QObject):
         return Reference.of(self._store, product)
 
     def _look(self, reference: Reference, product: str, frame: Frame, said: tuple[str, ...]) -> Captured:
-        from almrr_core.lifecycle.pools import content_hash
+        from almrr_core.data.samples import content_hash
         from almrr_core.lifecycle.quality import look_of
 
         assert frame.picture is not None

@@ -130,20 +130,25 @@ def test_back_keeps_what_was_chosen(first: FirstStart, qtbot: QtBot) -> None:
     assert kept.text() == "mine"
 
 
+def begin(first: FirstStart, model: Path, qtbot: QtBot) -> None:
+    """Go through the steps with a simulated line and a new product, whose model then does not load."""
+    press(first, "Set up my line", qtbot)
+    press(first, "Simulated line", qtbot)
+    press(first, "Next", qtbot)
+    write(first, "Product", "gasket", qtbot)
+    write(first, "Folder of the model", str(model), qtbot)
+    press(first, "Next", qtbot)
+    press(first, "Start line", qtbot)
+    qtbot.waitUntil(lambda: "It did not work" in said(first), timeout=PATIENCE)
+
+
 def test_a_damaged_model_says_so_and_one_can_go_on(
     first: FirstStart, fresh: Program, tmp_path: Path, qtbot: QtBot
 ) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "card.json").write_text("{}")
-    press(first, "Set up my line", qtbot)
-    press(first, "Simulated line", qtbot)
-    press(first, "Next", qtbot)
-    write(first, "Product", "gasket", qtbot)
-    write(first, "Folder of the model", str(broken), qtbot)
-    press(first, "Next", qtbot)
-    press(first, "Start line", qtbot)
-    qtbot.waitUntil(lambda: "It did not work" in said(first), timeout=PATIENCE)
+    begin(first, broken, qtbot)
     assert not station_of(fresh).settings.first_start_done
     assert enabled(first, "Back")
     assert enabled(first, "Start line")
@@ -155,14 +160,7 @@ def test_a_product_that_did_not_load_is_not_made_twice(
 ) -> None:
     station = station_of(fresh)
     station.change_settings(replace(station.settings, device="cuda"))
-    press(first, "Set up my line", qtbot)
-    press(first, "Simulated line", qtbot)
-    press(first, "Next", qtbot)
-    write(first, "Product", "gasket", qtbot)
-    write(first, "Folder of the model", str(tiny_bundle), qtbot)
-    press(first, "Next", qtbot)
-    press(first, "Start line", qtbot)
-    qtbot.waitUntil(lambda: "It did not work" in said(first), timeout=PATIENCE)
+    begin(first, tiny_bundle, qtbot)
     station.change_settings(replace(station.settings, device="cpu"))
     qtbot.waitUntil(lambda: enabled(first, "Start line"), timeout=PATIENCE)
     press(first, "Start line", qtbot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from almrr_core.models.weights import SHIPPED
 from app.views.model_detail import ModelDetail
 from app.views.train_words import backbone_word
 from tests.app.conftest import Start
@@ -22,4 +23,4 @@ def test_a_model_says_where_its_features_come_from(start: Start, qtbot: QtBot) -
     detail.show_facts(models.facts[0])
     said = [label.text() for label in detail.findChildren(QLabel)]
     assert said[said.index("Backbone") + 1] == "resnet18", "the tests' demo model has it"
-    assert backbone_word("texture18") == "texture18, the program's own"
+    assert backbone_word(SHIPPED) == "texture18, the program's own"

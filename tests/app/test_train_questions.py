@@ -11,8 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
+from almrr_core.data.samples import content_hash
 from almrr_core.imaging import write_png
-from almrr_core.lifecycle.pools import content_hash, pool_of
+from almrr_core.lifecycle.pools import pool_of
 from almrr_core.models.weights import default_backbone
 from almrr_core.types import Action, Picture, Pool
 from app.compose import Program

@@ -37,6 +37,7 @@ def test_from_a_folder_to_a_promoted_model(
     said = capsys.readouterr().err
     assert "30 normal pictures were added, 0 were not." in said
     assert "M-0002 is a candidate now" in said
+    assert "Backbone: resnet18." in said
     trained = read(result)
     assert (trained["model"], trained["parent"]) == ("M-0002", "M-0001")
     gate = trained["gate"]

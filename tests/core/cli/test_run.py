@@ -75,7 +75,7 @@ def test_a_folder_is_inspected_once_and_what_is_printed_is_in_the_log(
     assert (result["inspected"], result["recorded"]) == (24, 24)
     assert (sum(result["counts"].values()), result["unrecorded"], result["fault"]) == (24, [], None)
     assert result["simulated"] is None
-    assert b"24 parts:" in captured.err
+    assert b"24 parts:" in captured.err and b"backbone resnet18." in captured.err
 
 
 def test_it_ends_after_so_many_parts_or_seconds(station: Path, capfdbinary: CAPTURED) -> None:
